@@ -1,0 +1,82 @@
+"""The columns of the frames that all layers exchange, and the keys by which they are folded."""
+
+from __future__ import annotations
+
+import polars as pl
+
+TIMESTAMP = pl.Datetime("ms", "UTC")
+STRING_MAP = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
+
+POSITION = ("log_epoch", "log_partition", "log_offset")
+"""Where a record stands in the log. `log_epoch` is bound to the topic's id; offsets compare within one epoch and partition."""
+
+GROUP = ("tenant_id", "session_id", "log_epoch", "log_partition")
+"""What sessions are folded by: all events of one group lie in one partition, so their order is the log's."""
+
+ORDER_GROUP = ("tenant_id", "transaction_id", "log_epoch", "log_partition")
+"""What order facts are deduplicated by."""
+
+POSITION_COLUMNS: dict[str, pl.DataType] = {
+    "log_epoch": pl.Int32(),
+    "log_partition": pl.Int32(),
+    "log_offset": pl.Int64(),
+    "append_time": TIMESTAMP,
+}
+
+EVENT_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "session_id": pl.String(),
+    "event_id": pl.String(),
+    "user_id": pl.String(),
+    "event_type": pl.String(),
+    "event_time": TIMESTAMP,
+    "product_id": pl.String(),
+    "page": pl.String(),
+    "search_query": pl.String(),
+    "platform": pl.String(),
+    "user_agent": pl.String(),
+    "ip": pl.String(),
+    "referrer": pl.String(),
+    "properties": STRING_MAP,
+    "experiments": STRING_MAP,
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `UserEvent` that can be used. `user_id`, `product_id`, `page`, `search_query` and `referrer` may be null."""
+
+ORDER_ITEM = pl.Struct({"product_id": pl.String, "quantity": pl.Int32, "price_minor": pl.Int64, "category": pl.String})
+
+ORDER_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "transaction_id": pl.String(),
+    "user_id": pl.String(),
+    "status": pl.String(),
+    "order_time": TIMESTAMP,
+    "currency": pl.String(),
+    "amount_minor": pl.Int64(),
+    "payment_method": pl.String(),
+    "items": pl.List(ORDER_ITEM),
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `Transaction` that can be used: an order fact. Amounts are integer minor units of `currency`."""
+
+DEAD_LETTER_COLUMNS: dict[str, pl.DataType] = {
+    "topic": pl.String(),
+    **POSITION_COLUMNS,
+    "reason": pl.String(),
+    "message": pl.String(),
+    "key": pl.Binary(),
+    "value": pl.Binary(),
+}
+"""A record that could not be used, with its raw bytes; `reason` is a code of `schemas.reasons`."""
+
+
+def empty(columns: dict[str, pl.DataType]) -> pl.DataFrame:
+    """A frame of these columns without rows."""
+    return pl.DataFrame(schema=columns)
+
+
+def utc_day(column: str) -> pl.Expr:
+    """The UTC day of a timestamp column."""
+    return pl.col(column).dt.date()
