@@ -1,0 +1,217 @@
+"""Where everything is: addresses, credentials and the few numbers that a deployment may choose.
+
+Values come, the first that has one wins, from the environment (prefix ``RIVERMEET_``, nested names joined by two
+underscores: ``RIVERMEET_KAFKA__BOOTSTRAP``), from ``<home>/stack.json`` which ``rivermeet up`` writes for the stack it
+started, and from the defaults below.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[1]
+STACK_FILE = "stack.json"
+LOOPBACK = "127.0.0.1"
+
+Role = Literal["writer", "analyst", "admin"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Login(_Frozen):
+    """A name and its password."""
+
+    user: str = ""
+    password: SecretStr = SecretStr("")
+
+
+class Kafka(_Frozen):
+    """The brokers, and how to log in to them (plaintext on loopback by default)."""
+
+    bootstrap: str = f"{LOOPBACK}:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: str = "PLAIN"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+
+    def client_config(self) -> dict[str, str]:
+        """Connection options under librdkafka's names, as confluent-kafka clients take them."""
+        config = {"bootstrap.servers": self.bootstrap, "security.protocol": self.security_protocol}
+        if self.security_protocol.startswith("SASL"):
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.user,
+                "sasl.password": self.password.get_secret_value(),
+            }
+        return config
+
+
+class Registry(_Frozen):
+    """The schema registry's Confluent API; ``user`` and ``password`` are empty where none are asked for."""
+
+    url: str = f"http://{LOOPBACK}:8081/apis/ccompat/v7"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+
+    def client_config(self) -> dict[str, str]:
+        """Options of confluent-kafka's ``SchemaRegistryClient``."""
+        login = f"{self.user}:{self.password.get_secret_value()}"
+        return {"url": self.url} | ({"basic.auth.user.info": login} if self.user else {})
+
+
+class ClickHouse(_Frozen):
+    """The HTTP endpoint and its three users: ``user`` writes, ``analyst`` reads the views, ``admin`` owns the tables."""
+
+    host: str = LOOPBACK
+    port: int = 8123
+    secure: bool = False
+    database: str = "rivermeet"
+    user: str = "writer"
+    password: SecretStr = SecretStr("")
+    analyst: Login = Login(user="analyst")
+    admin: Login = Login(user="admin")
+
+    def login(self, role: Role) -> Login:
+        """Name and password of one of the three users."""
+        logins = {"writer": Login(user=self.user, password=self.password), "analyst": self.analyst, "admin": self.admin}
+        return logins[role]
+
+
+class Cassandra(_Frozen):
+    """Contact point and login; ``datacenter`` is the local one, which drivers prefer."""
+
+    host: str = LOOPBACK
+    port: int = 9042
+    user: str = "rivermeet"
+    password: SecretStr = SecretStr("")
+    datacenter: str = "datacenter1"
+
+
+class Lake(_Frozen):
+    """The Iceberg catalog (a JDBC address) and the folder or bucket of the tables; by default below ``<home>/lake``."""
+
+    catalog_uri: str = ""
+    warehouse: str = ""
+
+
+class Api(_Frozen):
+    """Where the HTTP API and the dashboard listen."""
+
+    host: str = LOOPBACK
+    port: int = 8000
+
+
+class Airflow(_Frozen):
+    """Airflow's web server and REST API, and the login of its one administrator."""
+
+    host: str = LOOPBACK
+    port: int = 8080
+    user: str = "admin"
+    password: SecretStr = SecretStr("")
+
+
+class Ports(_Frozen):
+    """Ports of the local stack; 0 picks a free one, which the stack then keeps.
+
+    The controller of Kafka and the gossip of Cassandra are used by nobody else.
+    """
+
+    kafka: int = 9092
+    kafka_controller: int = 0
+    registry: int = 8081
+    cassandra: int = 9042
+    cassandra_storage: int = 0
+    clickhouse: int = 8123
+    api: int = 8000
+    airflow: int = 8080
+
+
+def _default_home() -> Path:
+    """The state folder of a checkout lies in it, wherever the command is called from; else in the working folder."""
+    return (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / ".rivermeet"
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rivermeet"
+
+
+class Settings(BaseSettings):
+    """All settings, immutable. Built by `load_settings`.
+
+    Fields: ``home`` state folder of the local stack; ``cache`` folder of fetched jars, shared by all stacks of a user;
+    ``partitions`` partition counts by topic where they differ from ``schemas.topics`` (fixed once a topic exists);
+    ``horizon_days`` days after its end for which a day still takes late events hot; ``session_gap_minutes`` pause
+    that ends a session.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RIVERMEET_", env_nested_delimiter="__", env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    home: Path = Field(default_factory=_default_home)
+    cache: Path = Field(default_factory=_default_cache)
+    kafka: Kafka = Kafka()
+    registry: Registry = Registry()
+    clickhouse: ClickHouse = ClickHouse()
+    cassandra: Cassandra = Cassandra()
+    lake: Lake = Lake()
+    api: Api = Api()
+    airflow: Airflow = Airflow()
+    ports: Ports = Ports()
+    partitions: dict[str, PositiveInt] = Field(default_factory=dict)
+    horizon_days: PositiveInt = 7
+    session_gap_minutes: PositiveInt = 30
+
+    @property
+    def spark_ivy(self) -> Path:
+        """Value for ``spark.jars.ivy``: the folder in which Spark's packages are already resolved."""
+        return self.cache / "spark-ivy"
+
+    @property
+    def spark_java_home(self) -> Path:
+        """Value for ``JAVA_HOME`` of Spark's driver (see `infra.java`)."""
+        return self.cache / "spark-java"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before what `load_settings` read from the state folder."""
+        return env_settings, init_settings
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the settings once, at the edge of a process, and hand them in from there.
+
+    ``home`` names the state folder; without it ``RIVERMEET_HOME`` does, else ``.rivermeet`` in the checkout.
+    Raises ``pydantic.ValidationError`` naming the setting that has a wrong value.
+    """
+    folder = Path(home or os.environ.get("RIVERMEET_HOME") or _default_home()).expanduser().resolve()
+    settings = Settings(**read_stack_file(folder))
+    lake = {
+        "catalog_uri": settings.lake.catalog_uri or f"jdbc:sqlite:{folder / 'lake' / 'catalog.db'}",
+        "warehouse": settings.lake.warehouse or str(folder / "lake" / "warehouse"),
+    }
+    return settings.model_copy(update={"home": folder, "lake": Lake(**lake)})
+
+
+def read_stack_file(home: Path) -> dict[str, Any]:
+    """What ``rivermeet up`` recorded in this state folder, by setting; empty where no stack was ever started."""
+    try:
+        document: dict[str, Any] = json.loads((home / STACK_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+    return document
