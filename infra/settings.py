@@ -68,7 +68,7 @@ class Registry(_Frozen):
 
 
 class ClickHouse(_Frozen):
-    """The HTTP endpoint and its three users: ``user`` writes, ``analyst`` reads the views, ``admin`` owns the tables."""
+    """The HTTP endpoint and its users: ``user`` writes, ``analyst`` reads the views, ``admin`` owns the tables."""
 
     host: str = LOOPBACK
     port: int = 8123
@@ -100,6 +100,14 @@ class Lake(_Frozen):
 
     catalog_uri: str = ""
     warehouse: str = ""
+
+
+class Spark(_Frozen):
+    """How the batch layer runs Spark; the defaults are for one small machine."""
+
+    master: str = "local[2]"
+    driver_memory: str = "2g"
+    shuffle_partitions: PositiveInt = 4
 
 
 class Api(_Frozen):
@@ -163,6 +171,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouse = ClickHouse()
     cassandra: Cassandra = Cassandra()
     lake: Lake = Lake()
+    spark: Spark = Spark()
     api: Api = Api()
     airflow: Airflow = Airflow()
     ports: Ports = Ports()
@@ -183,7 +192,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
