@@ -1,0 +1,1 @@
+"""The local stack: all servers of Rivermeet on this machine, started and ended together."""

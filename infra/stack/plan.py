@@ -1,0 +1,45 @@
+"""The words in which services describe themselves: what to run, when it is ready, what it needs first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to execute, and what to add to the environment."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server process.
+
+    ``command`` writes the configuration files that the server wants and says how to start it. ``ready`` asks the server
+    itself and answers False while it cannot reply. ``ports`` are the ports it listens on, by their name in the
+    settings. ``needs`` names what must be ready before it starts; ``seconds`` bounds the wait until it is ready.
+    """
+
+    name: str
+    command: Callable[[Settings], Command]
+    ready: Callable[[Settings], bool]
+    ports: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Work to do at every start between two services; it must change nothing the second time."""
+
+    name: str
+    run: Callable[[Settings], None]
+    needs: tuple[str, ...]
+
+
+Node = Service | Step

@@ -1,0 +1,37 @@
+"""A stack for one test run: in a temporary folder, on free ports, each server started when first asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from infra.settings import Ports, Settings, load_settings
+from infra.stack.run import down, up
+
+
+class RunStack:
+    """Servers of one test run; `server` starts one lazily, `stop` ends all."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def server(self, name: str) -> Settings:
+        """Start this server and what it needs, unless it runs; answers the settings that lead to it."""
+        up(self.home, [name], lambda _line: None)
+        return load_settings(self.home)
+
+    def stop(self) -> None:
+        """End all processes and remove the folder."""
+        down(self.home, wipe=True)
+
+
+def free_port_environment() -> dict[str, str]:
+    """Variables under which a stack picks every port itself."""
+    return {f"RIVERMEET_PORTS__{name.upper()}": "0" for name in Ports.model_fields}
+
+
+def clear_settings() -> None:
+    """Forget the settings of the caller's shell: a test run must never reach a stack that somebody works with."""
+    for name in [name for name in os.environ if name.startswith("RIVERMEET_")]:
+        if name not in {"RIVERMEET_CACHE", "RIVERMEET_TEST_DATA"}:
+            del os.environ[name]
