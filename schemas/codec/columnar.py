@@ -1,0 +1,147 @@
+"""A slice of records to the columns of our newest schema, whatever schemas they were written with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from schemas.avro_types import Record
+from schemas.codec.align import Objections, align, arrow_type, mismatch
+from schemas.codec.bulk import decode_bulk, guard_for
+from schemas.codec.wire import Headers, RefusedSchema, SchemaNotResolvedError, Schemas, WriterSchema, read_headers
+from schemas.reasons import Reason
+
+Rows = npt.NDArray[np.int64]
+REJECT_COLUMNS: dict[str, pl.DataType] = {"row": pl.UInt32(), "reason": pl.String(), "message": pl.String()}
+_PART_BYTES = 2**28
+_HEADER_MESSAGES = {
+    Reason.NULL_VALUE: "the record has no value",
+    Reason.TOO_LARGE: "the value is longer than a topic allows",
+    Reason.TRUNCATED: "the value is shorter than the header of 5 bytes",
+    Reason.WRONG_MAGIC: "the first byte is not 0x00",
+    Reason.UNKNOWN_SCHEMA: "the schema id is negative",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded slice. Both frames are in the order of the input and name records by `row`, their index in it (u32).
+
+    `frame`: the good records; `rejects`: row, reason (a code of `schemas.reasons`), message. Each row is in exactly one.
+    """
+
+    frame: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Good records as one struct array of the reader's fields, with the row and schema id of each, in the order of the input."""
+
+    records: pa.StructArray
+    rows: Rows
+    schema_ids: Rows
+
+
+class Rejects:
+    """Collects the first objection to each row."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[str, str]] = {}
+
+    def add(self, rows: Rows, reason: Reason, message: str) -> None:
+        """Refuse these rows, unless they are refused already."""
+        for row in rows.tolist():
+            self._found.setdefault(row, (reason.value, message))
+
+    def keep(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Which of the rows nobody objects to."""
+        return ~np.isin(rows, np.fromiter(self._found, np.int64)) if self._found else np.ones(len(rows), np.bool_)
+
+    def frame(self) -> pl.DataFrame:
+        """All refusals, in the order of the input."""
+        rows = [(row, *found) for row, found in sorted(self._found.items())]
+        return pl.DataFrame(rows, schema=REJECT_COLUMNS, orient="row")
+
+
+def decode_columns(values: Sequence[bytes | None], schemas: Schemas, reader: Record, rejects: Rejects) -> Columns:
+    """Decode a slice to the reader's fields; what cannot be decoded is added to `rejects`.
+
+    `schemas` must answer for every id in the slice, else SchemaNotResolvedError is raised and nothing is decided.
+    """
+    headers = read_headers(values)
+    _refuse_headers(headers, rejects)
+    readable = np.flatnonzero(headers.reasons == "")
+    ids = np.unique(headers.ids[readable]).tolist()
+    if missing := frozenset(ids) - schemas.keys():
+        raise SchemaNotResolvedError(missing)
+    guard = guard_for(headers.data)
+    parts = []
+    for schema_id in ids:
+        rows = readable[headers.ids[readable] == schema_id]
+        schema = schemas[schema_id]
+        if (refused := _refused(schema, reader)) is not None:
+            rejects.add(rows, refused.reason, refused.message)
+        elif isinstance(schema, WriterSchema):
+            parts += [_decode_part(values, part, schema, reader, guard, rejects) for part in _split(rows, headers.lengths)]
+    return _joined(parts, reader)
+
+
+def decoded(columns: Columns, frame: pl.DataFrame, rejects: Rejects) -> Decoded:
+    """The slice from a frame that has one row for each record of `columns`; rows that were refused meanwhile leave it."""
+    frame = frame.with_columns(
+        pl.Series("schema_id", columns.schema_ids, pl.Int32), pl.Series("row", columns.rows, pl.UInt32)
+    )
+    keep = rejects.keep(columns.rows)
+    return Decoded(frame if keep.all() else frame.filter(pl.Series(keep)), rejects.frame())
+
+
+def _refuse_headers(headers: Headers, rejects: Rejects) -> None:
+    for reason, message in _HEADER_MESSAGES.items():
+        rejects.add(np.flatnonzero(headers.reasons == reason.value), reason, message)
+
+
+def _refused(schema: WriterSchema | RefusedSchema, reader: Record) -> RefusedSchema | None:
+    if isinstance(schema, RefusedSchema):
+        return schema
+    if why := mismatch(schema.type, reader):
+        return RefusedSchema(schema.schema_id, Reason.INCOMPATIBLE_SCHEMA, f"schema {schema.schema_id}: {why}")
+    return None
+
+
+def _split(rows: Rows, lengths: Rows) -> Iterator[Rows]:
+    """Parts small enough for the 32-bit offsets of Arrow's strings."""
+    part = np.cumsum(lengths[rows]) // _PART_BYTES
+    yield from np.split(rows, np.flatnonzero(np.diff(part)) + 1)
+
+
+def _decode_part(
+    values: Sequence[bytes | None], rows: Rows, schema: WriterSchema, reader: Record, guard: bytes, rejects: Rejects
+) -> Columns:
+    chosen = values if len(rows) == len(values) else [values[row] for row in rows]
+    good, array, refusals = decode_bulk(list(chosen), schema.type, guard)
+    for position, reason, message in refusals:
+        rejects.add(rows[position : position + 1], reason, message)
+    objections = Objections()
+    records = align(array, schema.type, reader, rows[good], objections)
+    for bad, reason, message in objections.found:
+        rejects.add(bad, reason, message)
+    keep = rejects.keep(rows[good])
+    records = records if keep.all() else records.filter(pa.array(keep))
+    return Columns(records, rows[good][keep], np.full(int(keep.sum()), schema.schema_id, np.int64))
+
+
+def _joined(parts: list[Columns], reader: Record) -> Columns:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Columns(pa.array([], arrow_type(reader)), np.empty(0, np.int64), np.empty(0, np.int64))
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows, kind="stable")
+    records = pa.concat_arrays([part.records for part in parts]).take(pa.array(order))
+    return Columns(records, rows[order], np.concatenate([part.schema_ids for part in parts])[order])

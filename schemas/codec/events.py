@@ -1,0 +1,86 @@
+"""User events and user profiles to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from schemas.codec.columnar import Decoded, Rejects, decode_columns, decoded
+from schemas.codec.wire import Schemas
+from schemas.enrich import map_as_list, pick, truncate_ip
+from schemas.frames import STRING_MAP, TIMESTAMP
+from schemas.subjects import subject
+
+PROFILE_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "user_id": pl.String(),
+    "email_hash": pl.String(),
+    "country": pl.String(),
+    "signup_at": TIMESTAMP,
+    "segments": pl.List(pl.String),
+    "attributes": STRING_MAP,
+    "updated_at": TIMESTAMP,
+    "schema_id": pl.Int32(),
+}
+"""One decoded `UserProfile`. `email_hash`, `country` and `signup_at` may be null."""
+
+_MILLISECONDS = pa.timestamp("ms", "UTC")
+
+
+def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
+    """Values of `user-events` to the EVENT frame without the position columns, with `row`.
+
+    Addresses are truncated here; the whole address is in no frame. Raises SchemaNotResolvedError.
+    """
+    rejects = Rejects()
+    columns = decode_columns(values, schemas, subject("user-event").latest.type, rejects)
+    record = dict(zip((entry.name for entry in columns.records.type), columns.records.flatten(), strict=True))
+    context = dict(zip((entry.name for entry in record["context"].type), record["context"].flatten(), strict=True))
+    properties = record["properties"]
+    arrays = {
+        "tenant_id": record["tenantId"],
+        "session_id": record["sessionId"],
+        "event_id": record["eventId"],
+        "user_id": record["userId"],
+        "event_type": record["eventType"],
+        "event_time": record["timestamp"].cast(_MILLISECONDS),
+        "product_id": pick(properties, "productId"),
+        "page": pick(properties, "page"),
+        "search_query": pick(properties, "query"),
+        "platform": context["platform"],
+        "user_agent": context["userAgent"],
+        "ip": truncate_ip(context["ip"]),
+        "referrer": context["referrer"],
+        "properties": map_as_list(properties),
+        "experiments": map_as_list(record["experiments"]),
+    }
+    return decoded(columns, _frame(arrays), rejects)
+
+
+def decode_user_profiles(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
+    """Values of `user-profiles` to `PROFILE_COLUMNS`, with `row`. Raises SchemaNotResolvedError.
+
+    A record without value is refused as `null_value`: in this topic it deletes the user of its key, which only the caller knows.
+    """
+    rejects = Rejects()
+    columns = decode_columns(values, schemas, subject("user-profile").latest.type, rejects)
+    record = dict(zip((entry.name for entry in columns.records.type), columns.records.flatten(), strict=True))
+    arrays = {
+        "tenant_id": record["tenantId"],
+        "user_id": record["userId"],
+        "email_hash": record["emailHash"],
+        "country": record["country"],
+        "signup_at": record["signupAt"].cast(_MILLISECONDS),
+        "segments": record["segments"],
+        "attributes": map_as_list(record["attributes"]),
+        "updated_at": record["timestamp"].cast(_MILLISECONDS),
+    }
+    return decoded(columns, _frame(arrays), rejects)
+
+
+def _frame(arrays: dict[str, pa.Array]) -> pl.DataFrame:
+    frame = pl.from_arrow(pa.table(arrays), rechunk=False)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

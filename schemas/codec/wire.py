@@ -1,0 +1,119 @@
+"""The Confluent wire format: 0x00, the writer's schema id as 4 bytes big-endian, Avro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.avro_types import Record, UnsupportedSchemaError, parse
+from schemas.reasons import Reason
+from schemas.topics import MAX_RECORD_BYTES
+
+MAGIC = b"\x00"
+HEADER_BYTES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSchema:
+    """A schema that the registry gave for an id; `text` is its JSON and `type` the same parsed."""
+
+    schema_id: int
+    text: str
+    type: Record
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSchema:
+    """What stands for an id whose records cannot be read: the registry does not know it, or its schema is not supported."""
+
+    schema_id: int
+    reason: Reason
+    message: str
+
+
+Schema = WriterSchema | RefusedSchema
+Schemas = Mapping[int, Schema]
+Resolver = Callable[[int], Schema]
+"""Answers what an id stands for. Raises when it cannot know; it never guesses, so a lost registry stops the slice."""
+
+
+class SchemaNotResolvedError(LookupError):
+    """Records name schema ids that were not asked for; resolve `schema_ids` of the values first. The ids are in `missing`."""
+
+    def __init__(self, missing: frozenset[int]) -> None:
+        super().__init__(f"schema ids {sorted(missing)} are not resolved; call resolve() with the values first")
+        self.missing = missing
+
+
+def writer_schema(schema_id: int, text: str) -> Schema:
+    """What the schema text of an id means here."""
+    try:
+        return WriterSchema(schema_id, text, parse(text))
+    except UnsupportedSchemaError as error:
+        return RefusedSchema(schema_id, Reason.UNSUPPORTED_SCHEMA, f"schema {schema_id}: {error.reason}")
+
+
+def header(schema_id: int) -> bytes:
+    """The five bytes before the Avro of a record written with this schema."""
+    return MAGIC + schema_id.to_bytes(4, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The headers of a slice, one entry per record: the schema id, and the reason code where the header refuses the record.
+
+    `ids` holds 0 where there is no id; `reasons` holds '' where there is no objection. `data` is all values joined.
+    """
+
+    ids: npt.NDArray[np.int64]
+    reasons: npt.NDArray[np.str_]
+    lengths: npt.NDArray[np.int64]
+    data: bytes
+
+
+def read_headers(values: Sequence[bytes | None]) -> Headers:
+    """Read all headers at once."""
+    array = pa.array(values, pa.large_binary())
+    offsets = np.frombuffer(array.buffers()[1], np.int64, len(array) + 1)
+    data = array.buffers()[2].to_pybytes() if offsets[-1] else b""
+    lengths = np.diff(offsets)
+    whole = lengths >= HEADER_BYTES
+    magic, ids = _fields(data, offsets[:-1], whole)
+    nulls = np.asarray(array.is_null())
+    reasons = np.select(
+        [nulls, lengths > MAX_RECORD_BYTES, ~whole, magic != 0, ids < 0],
+        [Reason.NULL_VALUE, Reason.TOO_LARGE, Reason.TRUNCATED, Reason.WRONG_MAGIC, Reason.UNKNOWN_SCHEMA],
+        "",
+    )
+    return Headers(ids, reasons, lengths, data)
+
+
+def schema_ids(values: Sequence[bytes | None]) -> frozenset[int]:
+    """The schema ids that the records name and that must be resolved before they can be decoded."""
+    headers = read_headers(values)
+    return frozenset(np.unique(headers.ids[headers.reasons == ""]).tolist())
+
+
+def resolve(values: Sequence[bytes | None], resolver: Resolver) -> dict[int, Schema]:
+    """Ask for every schema id of the records; passes on what the resolver raises when it cannot know."""
+    return resolve_ids(schema_ids(values), resolver)
+
+
+def resolve_ids(ids: Iterable[int], resolver: Resolver) -> dict[int, Schema]:
+    """Ask for every id in ascending order."""
+    return {schema_id: resolver(schema_id) for schema_id in sorted(ids)}
+
+
+def _fields(
+    data: bytes, starts: npt.NDArray[np.int64], whole: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Magic byte and signed schema id at every start; 0 where the header is not whole."""
+    raw = np.zeros((len(starts), HEADER_BYTES), np.uint8)
+    source = np.frombuffer(data, np.uint8)
+    raw[whole] = source[starts[whole, None] + np.arange(HEADER_BYTES)]
+    ids = np.ascontiguousarray(raw[:, 1:]).view(">i4")[:, 0].astype(np.int64)
+    return raw[:, 0], ids
