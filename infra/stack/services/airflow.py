@@ -1,0 +1,153 @@
+"""Airflow: web server with the APIs, scheduler with two workers, and DAG processor, over one SQLite file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import importlib.metadata
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infra.settings import LOOPBACK, ROOT, Settings
+from infra.stack.errors import ServiceFailedError
+from infra.stack.plan import Command, Service, Step
+from infra.stack.probes import get
+from infra.stack.processes import find
+
+MIGRATE_SECONDS = 120
+SECONDS = 120.0
+PARALLELISM = 2
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What every Airflow process, and ``airflow`` on a command line, needs to work on this stack."""
+    folder = settings.home / "airflow"
+    address = f"http://{LOOPBACK}:{settings.ports.airflow}"
+    values = {
+        ("core", "dags_folder"): ROOT / "dags",
+        ("core", "load_examples"): False,
+        ("core", "parallelism"): PARALLELISM,
+        ("core", "executor"): "LocalExecutor",
+        # Tasks call back over HTTP, and by default to the default port.
+        ("core", "execution_api_server_url"): f"{address}/execution/",
+        ("core", "simple_auth_manager_users"): f"{settings.airflow.user}:admin",
+        ("core", "simple_auth_manager_passwords_file"): _passwords(folder),
+        ("core", "fernet_key"): _secret(settings, "fernet"),
+        ("api", "base_url"): address,
+        ("api", "host"): LOOPBACK,
+        ("api", "port"): settings.ports.airflow,
+        ("api", "workers"): 1,
+        ("api", "secret_key"): _secret(settings, "api"),
+        ("api_auth", "jwt_secret"): _secret(settings, "tokens"),
+        ("database", "sql_alchemy_conn"): f"sqlite:///{_database(settings)}",
+        ("logging", "base_log_folder"): folder / "logs",
+    }
+    names = {f"AIRFLOW__{section}__{key}".upper(): str(value) for (section, key), value in values.items()}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return names | {"AIRFLOW_HOME": str(folder), "RIVERMEET_HOME": str(settings.home), "PATH": path}
+
+
+def _database(settings: Settings) -> Path:
+    return settings.home / "airflow" / "airflow.db"
+
+
+def _passwords(folder: Path) -> Path:
+    return folder / "passwords.json"
+
+
+def _secret(settings: Settings, purpose: str) -> str:
+    """Keys that the processes share, derived from the one password that is kept."""
+    password = settings.airflow.password.get_secret_value()
+    return base64.urlsafe_b64encode(hmac.digest(password.encode(), purpose.encode(), hashlib.sha256)).decode()
+
+
+def _prepare(settings: Settings) -> None:
+    """Password file and a database with all tables; making those takes long, so an empty one is kept in the cache."""
+    folder = settings.home / "airflow"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    passwords = _passwords(folder)
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({settings.airflow.user: settings.airflow.password.get_secret_value()}))
+    empty = settings.cache / f"airflow-{importlib.metadata.version('apache-airflow-core')}.db"
+    done = folder / empty.stem
+    if done.exists():
+        return
+    if not _database(settings).exists() and empty.exists():
+        _copy(empty, _database(settings))
+    else:
+        is_new = not _database(settings).exists()
+        _migrate(settings)
+        if is_new:
+            _copy(_database(settings), empty)
+    done.touch()
+
+
+def _copy(source: Path, target: Path) -> None:
+    draft = target.with_suffix(f".{os.getpid()}")
+    shutil.copyfile(source, draft)
+    draft.replace(target)
+
+
+def _migrate(settings: Settings) -> None:
+    done = subprocess.run(
+        (sys.executable, "-m", "airflow", "db", "migrate"),
+        env={**os.environ, **environment(settings)},
+        capture_output=True,
+        text=True,
+        timeout=MIGRATE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        _database(settings).unlink(missing_ok=True)
+        raise ServiceFailedError("airflow", "could not make its database", (done.stdout + done.stderr)[-2000:])
+
+
+def _component(name: str, job: str, *arguments: str, ports: tuple[str, ...] = ()) -> Service:
+    def command(settings: Settings) -> Command:
+        return Command((sys.executable, "-m", "airflow", *arguments), environment(settings))
+
+    def ready(settings: Settings) -> bool:
+        return get(settings.ports.airflow, "/api/v2/version") is not None if ports else _beats(settings, name, job)
+
+    return Service(name, command, ready, ports=ports, needs=("airflow-database",), seconds=SECONDS)
+
+
+def _beats(settings: Settings, name: str, job: str) -> bool:
+    """Whether this very process, and not one that was killed, has told the database that it runs."""
+    members = find(settings.home).get(name)
+    if not members:
+        return False
+    began = datetime.fromtimestamp(int(members[0].create_time()), UTC)
+    with closing(sqlite3.connect(f"file:{_database(settings)}?mode=ro", uri=True)) as database:
+        rows = database.execute(
+            "SELECT count(*) FROM job WHERE job_type = ? AND state = 'running' AND start_date >= ?",
+            (job, began.strftime("%Y-%m-%d %H:%M:%S")),
+        )
+        return bool(rows.fetchone()[0])
+
+
+def _check(settings: Settings) -> None:
+    body = get(settings.ports.airflow, "/api/v2/monitor/health") or b"{}"
+    health = json.loads(body)
+    for part in ("metadatabase", "scheduler", "dag_processor"):
+        status = health.get(part, {}).get("status")
+        if status != "healthy":
+            raise ServiceFailedError("airflow", f"says that its {part} is {status}", "")
+
+
+AIRFLOW = (
+    Step("airflow-database", _prepare, needs=()),
+    _component("airflow-api", "", "api-server", ports=("airflow",)),
+    # The scheduler would serve logs on a port of all addresses; the web server reads them from the folder.
+    _component("airflow-scheduler", "SchedulerJob", "scheduler", "--skip-serve-logs"),
+    _component("airflow-dag-processor", "DagProcessorJob", "dag-processor"),
+    Step("airflow", _check, needs=("airflow-api", "airflow-scheduler", "airflow-dag-processor")),
+)
