@@ -132,10 +132,10 @@ def utc_day(time_ms: int) -> date:
 
 
 def minor_units(amount: float, currency: str) -> int:
-    """Round the exact value of the double half-even at the currency's exponent."""
+    """Round the shortest decimal that reads as the double, half-even at the currency's exponent."""
     if not math.isfinite(amount):
         raise ValueError(f"{amount} is not an amount of money")
-    return int((Decimal(amount) * 10 ** EXPONENTS.get(currency, 2)).quantize(Decimal(1), ROUND_HALF_EVEN))
+    return int((Decimal(repr(amount)).scaleb(EXPONENTS.get(currency, 2))).quantize(Decimal(1), ROUND_HALF_EVEN))
 
 
 def tenant_of(value: Mapping[str, Any]) -> str:

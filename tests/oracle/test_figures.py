@@ -123,10 +123,12 @@ def test_one_day_of_the_answer() -> None:
         (19.99, "EUR", 1999),
         (0.125, "EUR", 12),
         (0.375, "EUR", 38),
-        (2.675, "EUR", 267),  # the double is 2.67499999999999982236431605997495353221893310546875
+        (2.675, "EUR", 268),  # the double lies below 2.675, which is what its producer wrote
+        (1.005, "EUR", 100),
         (2.5, "JPY", 2),
         (3.5, "JPY", 4),
-        (1.2345, "KWD", 1234),  # the double is 1.2344999999999999307
+        (1.2345, "KWD", 1234),
+        (1.2355, "KWD", 1236),
         (-0.125, "USD", -12),
     ],
 )

@@ -22,16 +22,19 @@ def test_more_than_an_hour_ahead_of_receipt_is_dead() -> None:
     assert verdicts(on_time, ahead) == ["used", "dead_letter"]
 
 
-def test_before_2000_and_blank_ids_and_unusable_amounts_are_dead() -> None:
+def test_before_2000_and_blank_ids_and_unbookable_orders_are_dead() -> None:
     records = [
         event(0, "1999-12-31 23:59:59.999", append="2026-03-01 10:00"),
         event(1, "2026-03-01 10:00", session=" "),
         event(2, "2026-03-01 10:00", event_id=""),
         order(0, "2026-03-01 10:00", float("nan")),
         order(1, "2026-03-01 10:00", float("inf")),
+        order(2, "2026-03-01 10:00", 1.0, "paid"),
+        order(3, "2026-03-01 10:00", 1.0, currency="eur"),
     ]
-    assert verdicts(*records) == ["dead_letter"] * 5
-    assert set(fold(records).dead_letters.values()) == {"before_2000", "blank_id", "amount"}
+    reasons = ["before_2000", "blank_id", "blank_id", "amount", "amount", "status", "currency"]
+    assert verdicts(*records) == ["dead_letter"] * 7
+    assert [fold(records).dead_letters[record.position] for record in records] == reasons
 
 
 def test_the_lowest_offset_wins_within_one_session_only() -> None:

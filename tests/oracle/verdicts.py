@@ -1,6 +1,7 @@
 """Verdicts, in their order: dead letter, duplicate, cold, used. Functions of the log and the rules alone."""
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -13,6 +14,8 @@ Verdict = Literal["dead_letter", "duplicate", "cold", "used"]
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 YEAR_2000_MS = 946_684_800_000
+STATUSES = ("completed", "refunded", "pending", "cancelled")
+CURRENCY = re.compile("[A-Z]{3}")
 IDS = {"user-events": ("eventId", "sessionId"), TRANSACTIONS: ("transactionId", "userId")}
 
 
@@ -79,9 +82,16 @@ def why_dead(record: LogRecord, rules: Rules) -> str:
         return "ahead"
     if value["timestamp"] < YEAR_2000_MS:
         return "before_2000"
-    if record.topic == TRANSACTIONS and not all(math.isfinite(amount) for amount in amounts(value)):
-        return "amount"
-    return ""
+    return why_unbookable(value) if record.topic == TRANSACTIONS else ""
+
+
+def why_unbookable(value: Mapping[str, Any]) -> str:
+    """Return why nobody can book an order, or the empty string."""
+    if value["status"] not in STATUSES:
+        return "status"
+    if not CURRENCY.fullmatch(value["currency"]):
+        return "currency"
+    return "" if all(math.isfinite(amount) for amount in amounts(value)) else "amount"
 
 
 def amounts(value: Mapping[str, Any]) -> list[float]:
