@@ -18,7 +18,8 @@ from pathlib import Path
 from infra import jars
 from infra.settings import Settings
 from infra.stack import processes
-from infra.stack.errors import ServiceFailedError, UnknownServiceError
+from infra.stack.doctor import shortages
+from infra.stack.errors import ResourceError, ServiceFailedError, UnknownServiceError
 from infra.stack.plan import Node, Service
 from infra.stack.ports import check_ports
 from infra.stack.services.all import NODES
@@ -39,7 +40,7 @@ class Outcome:
     seconds: float
 
 
-class _Abandoned(Exception):  # noqa: N818 - not an error: another service failed first, and that one is told
+class _Abandoned(Exception):
     pass
 
 
@@ -53,6 +54,8 @@ def up(home: Path, names: Iterable[str], report: Report) -> Outcome:
     with exclusive(home):
         settings = open_state(home)
         jars.fetch(settings.cache, report)
+        for finding in shortages(settings):
+            raise ResourceError(finding.detail)
         running = _running(home)
         wanted = [node for node in nodes.values() if isinstance(node, Service)]
         check_ports(settings, [service for service in wanted if service.name not in running])

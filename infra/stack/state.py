@@ -40,8 +40,18 @@ def open_state(home: Path) -> Settings:
     return load_settings(home).model_copy(update={"ports": ports})
 
 
+def recorded_ports(home: Path) -> Ports:
+    """The ports of the stack in this folder; 0 where one would be picked at its first start."""
+    return _merge_ports(load_settings(home).ports, read_stack_file(home).get("ports", {}))
+
+
 def _choose_ports(wanted: Ports, recorded: dict[str, int]) -> Ports:
-    return Ports(**{name: port or recorded.get(name) or free_port() for name, port in wanted.model_dump().items()})
+    merged = _merge_ports(wanted, recorded).model_dump()
+    return Ports(**{name: port or free_port() for name, port in merged.items()})
+
+
+def _merge_ports(wanted: Ports, recorded: dict[str, int]) -> Ports:
+    return Ports(**{name: port or recorded.get(name, 0) for name, port in wanted.model_dump().items()})
 
 
 def free_port() -> int:
