@@ -45,7 +45,11 @@ TRANSACTIONS = LakeTable(
     "transactions", ORDER_COLUMNS, "order_time", "batch.land", "Every usable Transaction, at least once."
 )
 DEAD_LETTERS = LakeTable(
-    "dead_letters", DEAD_LETTER_COLUMNS, "append_time", "batch.land", "Every record that could not be used, with its bytes."
+    "dead_letters",
+    DEAD_LETTER_COLUMNS,
+    "append_time",
+    "batch.land",
+    "Every record that could not be used, with its bytes.",
 )
 LAKE_TABLES = (EVENTS, TRANSACTIONS, DEAD_LETTERS)
 

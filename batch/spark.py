@@ -1,0 +1,122 @@
+"""The Spark session of the batch layer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from batch.lake import CATALOG, LakeConfig, spark_catalog, spark_packages
+from infra.settings import Settings
+
+PACKAGES = (
+    "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0",
+    "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.11.0",
+)
+
+SHIPPED = (
+    "org.apache.hadoop:hadoop-client-runtime",
+    "org.apache.hadoop:hadoop-client-api",
+    "org.lz4:lz4-java",
+    "org.xerial.snappy:snappy-java",
+    "org.slf4j:slf4j-api",
+    "org.scala-lang.modules:scala-parallel-collections_2.13",
+    "com.google.code.findbugs:jsr305",
+)
+"""What these packages ask for and Spark brings itself."""
+
+_LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+
+
+@dataclass(frozen=True)
+class SparkConfig:
+    """How to run Spark. A cluster sets `master`, the memory and the number of shuffle partitions."""
+
+    lake: LakeConfig
+    state: Path
+    """A folder of our own, for scratch files."""
+    ivy: Path
+    """Where `rivermeet fetch` puts Spark's packages."""
+    java_home: Path
+    """A Java 17 installation that Spark's launcher can start."""
+    trust_store: Path
+    """Certificate authorities for Java, for packages that are not fetched yet; ignored if there is no such file."""
+    master: str = "local[2]"
+    driver_memory: str = "2g"
+    shuffle_partitions: int = 4
+
+
+def spark_config(settings: Settings) -> SparkConfig:
+    """What the settings say about Spark and the lake."""
+    return SparkConfig(
+        lake=LakeConfig(settings.lake.catalog_uri, settings.lake.warehouse),
+        state=settings.home / "batch",
+        ivy=settings.spark_ivy,
+        java_home=settings.spark_java_home,
+        trust_store=settings.cache / "trust.p12",
+        **settings.spark.model_dump(),
+    )
+
+
+def spark_properties(config: SparkConfig) -> dict[str, str]:
+    """All Spark properties of the session."""
+    state = config.state.absolute()
+    catalog = {f"spark.sql.catalog.{CATALOG}.{key}": value for key, value in spark_catalog(config.lake).items()}
+    return {
+        "spark.driver.memory": config.driver_memory,
+        "spark.driver.extraJavaOptions": _java_options(config),
+        "spark.jars.excludes": ",".join(SHIPPED),
+        "spark.jars.packages": ",".join((*PACKAGES, *spark_packages(config.lake))),
+        "spark.jars.ivy": str(config.ivy),
+        "spark.local.dir": str(state / "spark"),
+        "spark.log.level": "ERROR",
+        f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(config.shuffle_partitions),
+        "spark.sql.warehouse.dir": str(state / "spark-warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        f"spark.sql.catalog.{CATALOG}.cache-enabled": "false",
+        **(_LOOPBACK if config.master.startswith("local") else {}),
+        **catalog,
+    }
+
+
+class JavaMissingError(Exception):
+    """Spark cannot start: there is no Java in the folder that the settings name."""
+
+    def __init__(self, java_home: Path) -> None:
+        super().__init__(f"no Java in {java_home}: run `rivermeet fetch` once")
+        self.java_home = java_home
+
+
+@contextmanager
+def spark_session(config: SparkConfig) -> Iterator[SparkSession]:
+    """The session, stopped at the end. Sets the environment variables that Spark's launcher reads."""
+    if not (config.java_home / "bin" / "java").exists():
+        raise JavaMissingError(config.java_home)
+    os.environ["JAVA_HOME"] = str(config.java_home)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    if config.master.startswith("local"):
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    builder = SparkSession.builder.master(config.master).appName("rivermeet-batch")
+    session = builder.config(map=dict(spark_properties(config))).getOrCreate()
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def _java_options(config: SparkConfig) -> str:
+    options = ["-Duser.timezone=UTC"]
+    if config.trust_store.exists():
+        options += [f"-Djavax.net.ssl.trustStore={config.trust_store}", "-Djavax.net.ssl.trustStoreType=PKCS12"]
+    return " ".join(options)
