@@ -34,13 +34,14 @@ class Login(_Frozen):
 
 
 class Kafka(_Frozen):
-    """The brokers, and how to log in to them (plaintext on loopback by default)."""
+    """The brokers, how to log in to them (plaintext on loopback by default), and copies kept of each new topic."""
 
     bootstrap: str = f"{LOOPBACK}:9092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: str = "PLAIN"
     user: str = ""
     password: SecretStr = SecretStr("")
+    replication: PositiveInt = 1
 
     def client_config(self) -> dict[str, str]:
         """Connection options under librdkafka's names, as confluent-kafka clients take them."""

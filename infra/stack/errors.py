@@ -36,3 +36,14 @@ class UnknownServiceError(StackError):
 
 class ResourceError(StackError):
     """The machine lacks something: Java, disk, memory."""
+
+
+class ForeignAddressError(StackError):
+    """The settings lead to a server elsewhere, and a local stack must not write into that."""
+
+    def __init__(self, variables: list[str]) -> None:
+        self.variables = variables
+        super().__init__(
+            f"{', '.join(variables)} would lead the local stack to servers elsewhere: unset them to run it here; "
+            "without it, other commands use those servers as they are"
+        )

@@ -13,9 +13,12 @@ from typing import Any
 
 from infra.jars import locked
 from infra.settings import LOOPBACK, STACK_FILE, Ports, Settings, load_settings, read_stack_file
+from infra.stack.errors import ForeignAddressError
 
 LOCK_SECONDS = 180.0
 PASSWORD_BYTES = 24
+
+_ADDRESSES = tuple(f"RIVERMEET_{part}__" for part in ("KAFKA", "REGISTRY", "CLICKHOUSE", "CASSANDRA", "API", "AIRFLOW"))
 
 
 @contextlib.contextmanager
@@ -29,8 +32,10 @@ def open_state(home: Path) -> Settings:
     """Create or complete the record of this stack and answer its settings.
 
     Ports come from the environment, then from the record; those that are still 0 are picked here, once.
-    Credentials are generated once and kept.
+    Credentials are generated once and kept. Raises `ForeignAddressError`.
     """
+    if foreign := [name for name in sorted(os.environ) if name.startswith(_ADDRESSES)]:
+        raise ForeignAddressError(foreign)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     (home / ".gitignore").write_text("*\n")
     record = read_stack_file(home)

@@ -1,0 +1,59 @@
+"""What the servers must hold before anything runs on them: topics, schemas, tables. Safe to do again and again."""
+
+from __future__ import annotations
+
+from infra.settings import Settings
+from infra.stack.errors import StackError
+from infra.stack.plan import Step
+
+SECONDS = 30.0
+
+
+class PartitionsDifferError(StackError):
+    """A topic exists with another number of partitions, which is fixed for as long as the topic lives."""
+
+    def __init__(self, topic: str, existing: int, wanted: int) -> None:
+        self.topic, self.existing, self.wanted = topic, existing, wanted
+        super().__init__(
+            f"topic {topic} has {existing} partitions and the settings want {wanted}: "
+            f"set RIVERMEET_PARTITIONS='{{\"{topic}\": {existing}}}', or begin anew with `rivermeet down --wipe`"
+        )
+
+
+def create_topics(settings: Settings) -> None:
+    """Create the topics that are missing. Raises `PartitionsDifferError`."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    from schemas.topics import with_partitions
+
+    admin = AdminClient(settings.kafka.client_config())
+    existing = admin.list_topics(timeout=SECONDS).topics
+    wanted = with_partitions(settings.partitions)
+    for name, topic in wanted.items():
+        if name in existing and len(existing[name].partitions) != topic.partitions:
+            raise PartitionsDifferError(name, len(existing[name].partitions), topic.partitions)
+    new = [
+        NewTopic(name, topic.partitions, settings.kafka.replication, config=topic.config())
+        for name, topic in wanted.items()
+        if name not in existing
+    ]
+    for created in admin.create_topics(new, operation_timeout=SECONDS).values() if new else ():
+        created.result(SECONDS)
+
+
+def migrate_clickhouse(settings: Settings) -> None:
+    """Create the database, its tables and its views, or bring them up to date."""
+    from infra.clients.clickhouse import connect, migrate
+    from schemas.tables import clickhouse_migrations
+    from serving.merged import statements
+
+    server = connect(settings.clickhouse, "admin", database="default")
+    server.command(f"CREATE DATABASE IF NOT EXISTS {settings.clickhouse.database}")
+    server.close()
+    client = connect(settings.clickhouse, "admin")
+    migrate(client, clickhouse_migrations(), statements())
+    client.close()
+
+
+TOPICS = Step("topics", create_topics, needs=("kafka",))
+TABLES = Step("tables", migrate_clickhouse, needs=("clickhouse",))
