@@ -18,4 +18,4 @@ def first_offsets(orders: pl.DataFrame) -> pl.DataFrame:
 def without_duplicates(orders: pl.DataFrame) -> pl.DataFrame:
     """The facts that count: of one fact only the lowest offset, and each position once."""
     first = first_offsets(orders).filter(pl.col("log_offset") == pl.col("first_offset"))
-    return first.drop("first_offset").unique([*ORDER_GROUP, "log_offset"], keep="any", maintain_order=True)
+    return first.drop("first_offset").unique([*ORDER_GROUP, "log_offset"], keep="last", maintain_order=True)

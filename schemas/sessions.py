@@ -78,7 +78,7 @@ def first_offsets(events: pl.DataFrame) -> pl.DataFrame:
 def without_duplicates(events: pl.DataFrame) -> pl.DataFrame:
     """The events that count: of one group and event id only the lowest offset, and each position once."""
     first = first_offsets(events).filter(pl.col("log_offset") == pl.col("first_offset"))
-    return first.drop("first_offset").unique([*GROUP, "log_offset"], keep="any", maintain_order=True)
+    return first.drop("first_offset").unique([*GROUP, "log_offset"], keep="last", maintain_order=True)
 
 
 def number_sessions(used: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:

@@ -15,9 +15,9 @@ FROM
     FROM (SELECT * FROM speed_products FINAL)
     WHERE day NOT IN (SELECT day FROM current_publications WHERE dataset = 'events')
     UNION ALL
-    SELECT tenant_id, day, assumeNotNull(product_id) AS product_id, {counter_facts}, 'speed' AS layer, publication_version
-    FROM late_facts
-    WHERE publication_version > 0 AND product_id IS NOT NULL AND event_type IN ({counted_types})
+    SELECT tenant_id, day, assumeNotNull(fact.product_id) AS product_id, {counter_facts}, 'speed' AS layer, publication_version
+    FROM late_facts AS fact
+    WHERE publication_version > 0 AND fact.product_id IS NOT NULL AND event_type IN ({counted_types})
     UNION ALL
     SELECT '' AS tenant_id, day, '' AS product_id, {counter_zeros}, 'none' AS layer, toUInt64(0) AS publication_version
     FROM holes

@@ -34,4 +34,4 @@ CREATE TABLE IF NOT EXISTS speed_sessions
 )
 ENGINE = ReplacingMergeTree(as_of)
 PARTITION BY day
-ORDER BY (tenant_id, session_id, log_epoch, log_partition)
+ORDER BY (tenant_id, session_id, log_epoch, log_partition, day)

@@ -1,0 +1,159 @@
+"""Load under a new version, compare with what was computed, write the pointer. Nothing is ever swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from batch.coverage import Coverage
+from batch.days import connected
+from batch.fold import Tables
+from batch.publication import (
+    ConnectedDaysChanged,
+    Publication,
+    PublicationRefused,
+    check,
+    landed_until,
+    point,
+)
+from infra.clients.clickhouse import Client, insert, select
+from schemas.lateness import Horizon
+
+DATASET_TABLES = {"events": ("batch_events", "batch_sessions", "batch_products"), "orders": ("batch_orders",)}
+"""Dataset -> the tables that a publication of it selects together."""
+
+ROWS_PER_INSERT = 200_000
+
+_SUMS = {
+    "batch_events": "sum(cityHash64(event_id, log_partition, log_offset))",
+    "batch_sessions": "sum(events) + sum(duration_ms)",
+    "batch_products": "sum(views) + sum(clicks) + sum(add_to_carts) + sum(purchases)",
+    "batch_orders": "sum(amount_minor)",
+}
+_PUBLICATION_COLUMNS: dict[str, pl.DataType] = {
+    "day": pl.Date(),
+    "sequence": pl.Int64(),
+    "publication_id": pl.String(),
+    "version": pl.Int64(),
+    "log_epoch": pl.Int32(),
+    "cut": pl.List(pl.Struct({"key": pl.Int64, "value": pl.Int64})),
+    "snapshot_id": pl.Int64(),
+    "sealed": pl.Boolean(),
+    "definition": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Days that were computed together from one snapshot, ready to be published.
+
+    `reach`: a row per session that touches the days (`log_partition`, `event_days`, `last_offset`); empty for orders.
+    """
+
+    dataset: str
+    days: frozenset[date]
+    version: int
+    snapshot_id: int
+    coverage: Coverage
+    definition: str
+    reach: pl.DataFrame
+
+
+class LoadDiffers(Exception):
+    """What was loaded is not what was computed. Nothing was published; run the publication again."""
+
+    def __init__(self, table: str, day: date, computed: int, loaded: int) -> None:
+        super().__init__(f"{table} of {day}: {computed} rows were computed but {loaded} loaded; publish the day again")
+        self.table, self.day, self.computed, self.loaded = table, day, computed, loaded
+
+
+class LostRace(PublicationRefused):
+    """Another publication took the same place in the history. Check again, then publish."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"another publication took sequence {sequence} at the same moment; publish again")
+        self.sequence = sequence
+
+
+def current_publications(client: Client, dataset: str) -> dict[date, Publication]:
+    """Day -> the publication that readers of the dataset get now."""
+    sql = f"SELECT {', '.join(_PUBLICATION_COLUMNS)} FROM current_publications WHERE dataset = %(dataset)s"
+    rows = select(client, sql, _PUBLICATION_COLUMNS, {"dataset": dataset}).to_dicts()
+    cuts = ({pair["key"]: pair["value"] for pair in row["cut"]} for row in rows)
+    found = [Publication(**row | {"dataset": dataset, "cut": cut}) for row, cut in zip(rows, cuts, strict=True)]
+    return {publication.day: publication for publication in found}
+
+
+def load(client: Client, table: str, rows: pl.DataFrame, version: int) -> None:
+    """Inserts the rows of one table under the version."""
+    for part in rows.with_columns(version=pl.lit(version, pl.UInt64)).iter_slices(ROWS_PER_INSERT):
+        if part.height:
+            insert(client, table, part)
+
+
+def compare(client: Client, tables: Tables, days: Collection[date], version: int) -> None:
+    """Raises `LoadDiffers` unless every table holds as many rows per day under the version as were computed."""
+    for table, rows in tables.items():
+        sql = f"SELECT day, count() AS n FROM {table} WHERE version = %(version)s AND day IN %(days)s GROUP BY day"
+        counted = select(client, sql, {"day": pl.Date(), "n": pl.Int64()}, {"version": version, "days": sorted(days)})
+        loaded = dict(counted.iter_rows())
+        computed = dict(rows.group_by("day").len().iter_rows())
+        for day in days:
+            if computed.get(day, 0) != loaded.get(day, 0):
+                raise LoadDiffers(table, day, computed.get(day, 0), loaded.get(day, 0))
+
+
+def publish(
+    client: Client, candidate: Candidate, publication_id: str, horizon: Horizon, now: datetime
+) -> list[Publication]:
+    """Writes the pointer for all days of the candidate in one insert, or raises a `PublicationRefused`.
+
+    The place in the history is taken by writing: of two publishers that checked the same state, the views let one count.
+    """
+    current = current_publications(client, candidate.dataset)
+    check(candidate.days, current, candidate.version, candidate.coverage)
+    _check_connected(candidate, current)
+    sequence = 1 + max((published.sequence for published in current.values()), default=0)
+    rows = point(
+        candidate.dataset,
+        candidate.days,
+        sequence,
+        publication_id,
+        candidate.version,
+        candidate.coverage,
+        candidate.snapshot_id,
+        candidate.definition,
+        horizon,
+    )
+    insert(client, "batch_publications", _frame(rows, now))
+    after = current_publications(client, candidate.dataset)
+    if any(after[day].sequence == sequence and after[day].publication_id != publication_id for day in candidate.days):
+        raise LostRace(sequence)
+    return rows
+
+
+def _check_connected(candidate: Candidate, current: Mapping[date, Publication]) -> None:
+    needed = connected(candidate.days, candidate.reach, current, landed_until(candidate.coverage))
+    if needed != candidate.days:
+        raise ConnectedDaysChanged(candidate.days, needed)
+
+
+def _frame(rows: list[Publication], now: datetime) -> pl.DataFrame:
+    published_at = now.astimezone(UTC)
+    return pl.DataFrame(
+        {
+            "dataset": [row.dataset for row in rows],
+            **{name: [getattr(row, name) for row in rows] for name in _PUBLICATION_COLUMNS if name != "cut"},
+            "cut": [[{"key": key, "value": value} for key, value in sorted(row.cut.items())] for row in rows],
+            "published_at": [published_at for _ in rows],
+        },
+        schema={
+            "dataset": pl.String(),
+            **{name: dtype for name, dtype in _PUBLICATION_COLUMNS.items() if name != "cut"},
+            "cut": _PUBLICATION_COLUMNS["cut"],
+            "published_at": pl.Datetime("ms", "UTC"),
+        },
+    )

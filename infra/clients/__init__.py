@@ -1,0 +1,1 @@
+"""Clients of the stores, made from settings. Nothing else opens a connection."""

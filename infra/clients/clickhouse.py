@@ -1,0 +1,131 @@
+"""ClickHouse, reached over HTTP: a client per role, frames in and out, and the migrations of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, cast
+
+import clickhouse_connect
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from infra.settings import ClickHouse, Role
+from schemas.tables import Migration
+
+CONNECT_TIMEOUT_S = 10
+QUERY_TIMEOUT_S = 300
+_LARGE_STATEMENT = {"max_query_size": 64 << 20, "max_ast_elements": 1_000_000, "max_expanded_ast_elements": 1_000_000}
+
+
+class Client(Protocol):
+    """The part of clickhouse-connect's client that is used here."""
+
+    def command(self, cmd: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Runs a statement that returns at most one value."""
+        ...
+
+    def query_arrow(
+        self, query: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> pa.Table:
+        """Runs a query and returns an Arrow table."""
+        ...
+
+    def insert_arrow(self, table: str, arrow_table: pa.Table) -> Any:
+        """Inserts an Arrow table; returns when the server has acknowledged it."""
+        ...
+
+    def close(self) -> None:
+        """Closes the connections."""
+        ...
+
+
+class MigrationChanged(Exception):
+    """A migration that the database has applied is no longer what the files say; add a new migration instead."""
+
+    def __init__(self, number: int, name: str) -> None:
+        super().__init__(
+            f"migration {number:04d}_{name} has changed since it was applied; restore its text and add a new migration"
+        )
+        self.number = number
+        self.name = name
+
+
+def connect(settings: ClickHouse, role: Role = "writer", database: str | None = None) -> Client:
+    """A client for one thread, logged in as `role`, in the settings' database unless another is named."""
+    login = settings.login(role)
+    client = clickhouse_connect.get_client(
+        host=settings.host,
+        port=settings.port,
+        secure=settings.secure,
+        username=login.user,
+        password=login.password.get_secret_value(),
+        database=settings.database if database is None else database,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        send_receive_timeout=QUERY_TIMEOUT_S,
+        autogenerate_session_id=False,
+        tz_mode="aware",
+    )
+    return cast(Client, client)
+
+
+def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
+    """Inserts a frame whose columns are named as those of the table; lists of (key, value) fill columns of type Map."""
+    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    for index, name in enumerate(arrow.column_names):
+        if _is_map(arrow.schema.field(name).type):
+            arrow = arrow.set_column(index, name, _as_map(arrow.column(name).combine_chunks()))
+    client.insert_arrow(table, arrow)
+
+
+def _is_map(dtype: pa.DataType) -> bool:
+    """Polars has no map type that Arrow and it agree on: a map is a list of structs with just these two fields."""
+    pairs = dtype.value_type if pa.types.is_large_list(dtype) else None
+    return pairs is not None and pa.types.is_struct(pairs) and [field.name for field in pairs] == ["key", "value"]
+
+
+def _as_map(pairs: pa.LargeListArray) -> pa.MapArray:
+    keys, values = pairs.flatten().flatten()
+    return pa.MapArray.from_arrays(_offsets(pairs), keys, values)
+
+
+def _offsets(lists: pa.LargeListArray) -> pa.Array:
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    return pa.concat_arrays([pa.array([0]), pc.cumulative_sum(lengths)]).cast(pa.int32())
+
+
+def select(
+    client: Client, sql: str, columns: Mapping[str, pl.DataType], parameters: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
+    """Runs a query and returns exactly `columns`, cast to their types."""
+    table = client.query_arrow(sql, parameters=parameters, settings=_LARGE_STATEMENT)
+    frame = cast(pl.DataFrame, pl.from_arrow(table)) if table.num_columns else pl.DataFrame(schema=dict(columns))
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+
+
+def migrate(client: Client, migrations: Iterable[Migration], views: Iterable[tuple[str, str]]) -> list[str]:
+    """Applies what the database lacks and makes the views anew; returns the names of the migrations applied.
+
+    Raises `MigrationChanged` when an applied migration differs from its file.
+    """
+    client.command(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, checksum String,"
+        " applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree ORDER BY number"
+    )
+    columns = {"number": pl.Int64(), "checksum": pl.String()}
+    applied = dict(select(client, "SELECT number, checksum FROM schema_migrations", columns).iter_rows())
+    done = [migration for migration in migrations if _apply(client, migration, applied)]
+    for _, statement in views:
+        client.command(statement)
+    return [migration.name for migration in done]
+
+
+def _apply(client: Client, migration: Migration, applied: Mapping[int, str]) -> bool:
+    if migration.number in applied:
+        if applied[migration.number] != migration.checksum:
+            raise MigrationChanged(migration.number, migration.name)
+        return False
+    client.command(migration.sql)
+    row = {"number": [migration.number], "name": [migration.name], "checksum": [migration.checksum]}
+    insert(client, "schema_migrations", pl.DataFrame(row))
+    return True

@@ -1,0 +1,185 @@
+"""One tick of the speed layer: from the records of some slices to rows, written in order.
+
+State is the fold of stored events below the start of the tick and nothing newer. The memory changes only after
+everything is written, so a tick that failed can be applied again, cut in the same way or in any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import polars as pl
+
+from infra.clients.clickhouse import Client, insert
+from schemas.frames import GROUP, ORDER_GROUP, utc_day
+from schemas.lateness import Horizon
+from schemas.sessions import SessionRules
+from streams import holes, orders, popularity, progress, sessions
+from streams.memory import Memory
+from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
+from streams.restore import History
+from streams.slices import Slice
+from streams.writes import Write, ordered
+
+
+class Intake(Protocol):
+    """Makes records of slices; raises when it could not reach what it needs, so that the tick is tried again."""
+
+    def __call__(self, slices: Sequence[Slice]) -> Records:
+        """Decodes and validates all records of the slices."""
+        ...
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a tick will write, and the memory after it."""
+
+    writes: tuple[Write, ...]
+    memory: Memory
+
+
+class Engine:
+    """Folds slices into rows of ClickHouse. Used by one thread at a time."""
+
+    def __init__(self, client: Client, intake: Intake, rules: SessionRules, horizon: Horizon) -> None:
+        self._client = client
+        self._intake = intake
+        self._rules = rules
+        self._horizon = timedelta(days=horizon.days)
+        self._history = History(client, horizon.days)
+        self._memory = Memory()
+
+    def tick(self, slices: Sequence[Slice]) -> None:
+        """Applies the slices: returns when all their rows and the progress are written.
+
+        Raises what the store or the registry raised, and `WaitForPublication`; nothing is then held to be written.
+        """
+        for write in self.steps(self._intake(slices)):
+            insert(self._client, write.table, write.rows)
+
+    def steps(self, records: Records) -> Iterator[Write]:
+        """The writes of one tick in their order. The memory takes the tick in when the last one has been consumed."""
+        derived = self.derive(records)
+        yield from derived.writes
+        self._memory = derived.memory
+        self._memory.evict()
+
+    def forget(self, topic: str, partitions: Collection[int]) -> None:
+        """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
+        if topic == USER_EVENTS:
+            self._memory.forget_events(partitions)
+        elif topic == TRANSACTIONS:
+            self._memory.forget_facts(partitions)
+        for partition in partitions:
+            self._memory.progress.pop((topic, partition), None)
+
+    def derive(self, records: Records) -> Derived:
+        """Pure but for reading back what the memory does not hold."""
+        before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
+        change = self._sessions(records)
+        facts = self._orders(records)
+        cold = utc_day("event_time") + self._horizon < utc_day("append_time")
+        hot_events = change.used.filter(~cold)
+        windows = self._windows(records, hot_events, before)
+        cold_order = utc_day("order_time") + self._horizon < utc_day("append_time")
+        after = {
+            (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, _watermark(records, r))
+            for r in records.ranges
+        }
+        rows = {
+            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
+            "events_cold": change.used.filter(cold).with_columns(day=utc_day("event_time")),
+            "orders_speed": facts.used.filter(~cold_order).with_columns(day=utc_day("order_time")),
+            "orders_cold": facts.used.filter(cold_order).with_columns(day=utc_day("order_time")),
+            "speed_duplicates": pl.concat([_repeated_events(change.duplicates), _repeated_orders(facts.duplicates)]),
+            "speed_dead_letters": records.dead_letters,
+            "speed_sessions": change.rows,
+            "speed_products": windows,
+            "speed_reach": change.reach,
+            "speed_progress": pl.DataFrame(
+                [progress.row(r, after[r.topic, r.partition]) for r in records.ranges], schema=progress.PROGRESS_COLUMNS
+            ),
+        }
+        return Derived(ordered(rows), self._remembered(change, facts, windows, after))
+
+    def _progress(self, tick: Range) -> progress.Progress:
+        known = self._memory.progress.get((tick.topic, tick.partition))
+        found = known or progress.stored(self._client, tick.topic, tick.epoch, tick.partition)
+        if found is None or not found.reaches(tick):
+            found = progress.begin(tick)
+        if found is not known:
+            holes.require_no_open_hole(self._client, tick, found)
+        return found
+
+    def _sessions(self, records: Records) -> sessions.SessionChange:
+        touched = records.events.select(GROUP).unique(maintain_order=True)
+        missing = touched.join(self._memory.events, on=GROUP, how="anti")
+        known = self._memory.events.join(touched, on=GROUP, how="semi")
+        fetched = self._history.events(missing, records.starts(USER_EVENTS))
+        return sessions.apply(pl.concat([known, fetched]), records.events, self._rules, self._horizon)
+
+    def _orders(self, records: Records) -> orders.OrderChange:
+        touched = records.orders.select(ORDER_GROUP).unique(maintain_order=True)
+        missing = touched.join(self._memory.facts, on=ORDER_GROUP, how="anti")
+        known = self._memory.facts.join(touched, on=ORDER_GROUP, how="semi")
+        fetched = self._history.orders(missing, records.starts(TRANSACTIONS))
+        return orders.apply(pl.concat([known, fetched]), records.orders)
+
+    def _windows(
+        self, records: Records, hot_events: pl.DataFrame, before: dict[tuple[str, int], progress.Progress]
+    ) -> pl.DataFrame:
+        new = popularity.count_windows(hot_events)
+        watermarks = {partition: before[USER_EVENTS, partition].watermark for partition in records.starts(USER_EVENTS)}
+        missing = popularity.unknown_windows(new, self._memory.windows, watermarks)
+        fetched = self._history.windows(missing, records.starts(USER_EVENTS))
+        return popularity.add(pl.concat([self._memory.windows, fetched]), new)
+
+    def _remembered(
+        self,
+        change: sessions.SessionChange,
+        facts: orders.OrderChange,
+        windows: pl.DataFrame,
+        after: dict[tuple[str, int], progress.Progress],
+    ) -> Memory:
+        old = self._memory
+        keys = popularity.WINDOW_KEYS
+        return Memory(
+            events=pl.concat([old.events.join(change.groups, on=GROUP, how="anti"), change.groups]),
+            facts=pl.concat([old.facts.join(facts.facts, on=ORDER_GROUP, how="anti"), facts.facts]),
+            windows=pl.concat([old.windows.join(windows, on=keys, how="anti"), windows]),
+            progress=old.progress | after,
+        )
+
+
+def _watermark(records: Records, tick: Range) -> datetime | None:
+    if tick.topic == USER_EVENTS:
+        times = records.events.filter(pl.col("log_partition") == tick.partition)["event_time"]
+    else:
+        times = records.orders.filter(pl.col("log_partition") == tick.partition)["order_time"]
+    latest = times.max()
+    return latest if isinstance(latest, datetime) else None
+
+
+def _repeated_events(duplicates: pl.DataFrame) -> pl.DataFrame:
+    return _repeated(duplicates, USER_EVENTS, "session_id", "event_id")
+
+
+def _repeated_orders(duplicates: pl.DataFrame) -> pl.DataFrame:
+    return _repeated(duplicates, TRANSACTIONS, "transaction_id", "transaction_id")
+
+
+def _repeated(duplicates: pl.DataFrame, topic: str, entity: str, record: str) -> pl.DataFrame:
+    return duplicates.select(
+        pl.lit(topic).alias("topic"),
+        "log_epoch",
+        "log_partition",
+        "log_offset",
+        "append_time",
+        "tenant_id",
+        pl.col(entity).alias("entity_id"),
+        pl.col(record).alias("record_id"),
+        "first_offset",
+    )

@@ -1,0 +1,102 @@
+"""Reads back from ClickHouse what the memory does not hold: stored records below the start of a tick, of both layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from infra.clients.clickhouse import Client, select
+from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_GROUP
+from streams import orders, sessions
+from streams.popularity import WINDOW_COLUMNS, WINDOW_KEYS, count_windows
+
+KEYS_PER_QUERY = 5_000
+
+_EVENT_TABLES = ("events_speed", "events_cold", "batch_events")
+_ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
+_WINDOW_TABLES = ("events_speed", "batch_events")
+_WINDOW_EVENT_COLUMNS = {
+    name: EVENT_COLUMNS[name]
+    for name in (
+        "tenant_id",
+        "log_epoch",
+        "log_partition",
+        "log_offset",
+        "product_id",
+        "event_type",
+        "event_time",
+        "append_time",
+    )
+}
+
+
+class History:
+    """Stored records, each once by its position. Every table of events is a source: a used event is one in all of them."""
+
+    def __init__(self, client: Client, horizon_days: int) -> None:
+        self._client = client
+        self._horizon_days = horizon_days
+
+    def events(self, groups: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
+        """All stored events (`streams.sessions.STATE_COLUMNS`) of these groups (`GROUP`), of any day."""
+        parts = [
+            self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, "(tenant_id, session_id) IN %(keys)s", {"keys": keys})
+            for keys in _chunks(groups, ("tenant_id", "session_id"))
+        ]
+        return _known(parts, sessions.STATE_COLUMNS, groups, GROUP, below)
+
+    def orders(self, transactions: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
+        """All stored facts (`streams.orders.STATE_COLUMNS`) of these transactions (`ORDER_GROUP`)."""
+        parts = [
+            self._read(_ORDER_TABLES, orders.STATE_COLUMNS, "(tenant_id, transaction_id) IN %(keys)s", {"keys": keys})
+            for keys in _chunks(transactions, ("tenant_id", "transaction_id"))
+        ]
+        return _known(parts, orders.STATE_COLUMNS, transactions, ORDER_GROUP, below)
+
+    def windows(self, windows: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
+        """Counts (`WINDOW_COLUMNS`) of these windows (`WINDOW_KEYS`), from stored events that were in time for their day."""
+        in_time = "toDate(append_time) <= day + %(horizon)s"
+        where = f"(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND {in_time}"
+        days = windows["day"].unique().to_list()
+        parts = [
+            self._read(
+                _WINDOW_TABLES, _WINDOW_EVENT_COLUMNS, where, {"keys": keys, "days": days, "horizon": self._horizon_days}
+            )
+            for keys in _chunks(windows, ("tenant_id", "product_id"))
+        ]
+        stored = _below(pl.concat(parts), below) if parts else pl.DataFrame(schema=_WINDOW_EVENT_COLUMNS)
+        return count_windows(stored).join(windows, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
+
+    def _read(
+        self, tables: tuple[str, ...], columns: Mapping[str, pl.DataType], where: str, parameters: dict[str, object]
+    ) -> pl.DataFrame:
+        wanted = ", ".join(columns)
+        union = " UNION ALL ".join(f"SELECT {wanted} FROM {table} WHERE {where}" for table in tables)
+        once = "log_epoch, log_partition, log_offset"
+        return select(self._client, f"SELECT * FROM ({union}) LIMIT 1 BY {once}", columns, parameters)
+
+
+def _chunks(keys: pl.DataFrame, columns: tuple[str, str]) -> Iterator[list[tuple[str, str]]]:
+    for part in keys.select(columns).unique().iter_slices(KEYS_PER_QUERY):
+        yield part.rows()
+
+
+def _known(
+    parts: list[pl.DataFrame],
+    columns: Mapping[str, pl.DataType],
+    wanted: pl.DataFrame,
+    keys: tuple[str, ...],
+    below: Mapping[int, int],
+) -> pl.DataFrame:
+    if not parts:
+        return pl.DataFrame(schema=dict(columns))
+    return _below(pl.concat(parts), below).join(wanted, on=keys, how="semi")
+
+
+def _below(stored: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
+    """Rows of the tick's partitions below its start. What lies past it is applied again from the log."""
+    starts = pl.DataFrame(
+        {"log_partition": list(below), "start": list(below.values())}, schema={"log_partition": pl.Int32, "start": pl.Int64}
+    )
+    return stored.join(starts, on="log_partition").filter(pl.col("log_offset") < pl.col("start")).drop("start")

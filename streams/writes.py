@@ -1,0 +1,34 @@
+"""The rows of one tick, in the order in which they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+WRITE_ORDER = (
+    "events_speed",
+    "events_cold",
+    "orders_speed",
+    "orders_cold",
+    "speed_duplicates",
+    "speed_dead_letters",
+    "speed_sessions",
+    "speed_products",
+    "speed_reach",
+    "speed_progress",
+)
+"""Events first, since all other rows are derived from them; progress last, since it says that the rest is there."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """Rows of one table."""
+
+    table: str
+    rows: pl.DataFrame
+
+
+def ordered(rows: dict[str, pl.DataFrame]) -> tuple[Write, ...]:
+    """The writes that have rows, in `WRITE_ORDER`."""
+    return tuple(Write(table, rows[table]) for table in WRITE_ORDER if table in rows and rows[table].height)

@@ -1,0 +1,161 @@
+"""The answers of the views, held against the oracle: equal, or an error that names the hole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+from tests.merge.store import HoleError, Store
+from tests.merge.world import DATASETS, HORIZON, LOGS, World
+from tests.oracle.answer import Answer, below, day_limit, fold
+from tests.oracle.records import Log
+from tests.oracle.verdicts import Rules
+
+ORACLE_RULES = Rules(horizon_days=HORIZON.days)
+COUNTERS = ("views", "clicks", "add_to_carts", "purchases")
+
+
+class WrongAnswer(AssertionError):
+    """The views say something else than the definition."""
+
+
+class Readings:
+    """What the views say of every day, read once each; a view that names a hole is read day by day."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._all: dict[str, list[dict[str, Any]] | None] = {}
+
+    def of(self, view: str, day: date) -> list[dict[str, Any]]:
+        """The rows of the day. Raises `HoleError`."""
+        if view not in self._all:
+            try:
+                self._all[view] = self._store.rows(f"SELECT * FROM {view}")
+            except HoleError:
+                self._all[view] = None
+        every = self._all[view]
+        if every is None:
+            return self._store.rows(f"SELECT * FROM {view} WHERE day = '{day}'")
+        return [row for row in every if row["day"] == day]
+
+
+def check(world: World) -> int:
+    """Compares every day; returns how many answers were errors that name a hole. Raises `WrongAnswer`."""
+    records, readings, holes = world.log.all(), Readings(world.store), 0
+    applied = {log: 0 for log in LOGS} | _applied(world.store)
+    settled = world.is_settled()
+    folded: dict[tuple[int, ...], Answer] = {}
+    for day in world.days():
+        cut = {log: 0 for log in LOGS} | _cuts(world.store, day)
+        limit = day_limit(records, day, cut, applied, ORACLE_RULES)
+        key = tuple(limit[log] for log in LOGS)
+        if key not in folded:
+            folded[key] = fold(below(records, limit), ORACLE_RULES)
+        want = folded[key].on(day)
+        for comparison in _SETTLED if settled else _ALWAYS:
+            try:
+                comparison(readings, day, want)
+            except HoleError:
+                holes += 1
+    return holes
+
+
+def _applied(store: Store) -> dict[Log, int]:
+    rows = store.rows("SELECT topic, log_epoch, log_partition, applied FROM speed_progress FINAL")
+    return {Log(row["topic"], row["log_epoch"], row["log_partition"]): row["applied"] for row in rows}
+
+
+def _cuts(store: Store, day: date) -> dict[Log, int]:
+    rows = store.rows(
+        "SELECT dataset, arrayJoin(mapKeys(cut)) AS p, cut[p] AS below FROM current_publications"
+        f" WHERE day = '{day}'"
+    )
+    return {Log(DATASETS[row["dataset"]][0].topic, 1, row["p"]): row["below"] for row in rows}
+
+
+def _compare(what: str, day: date, want: object, got: object) -> None:
+    if want != got:
+        raise WrongAnswer(f"{what} of {day}\n  want {want}\n  got  {got}")
+
+
+def events_hold(readings: Readings, day: date, want: Answer) -> None:
+    """Nothing that was applied is missing, whatever else is being written."""
+    missing = {event.position for event in want.events} - set(_positions(readings.of("events", day), "user-events"))
+    if missing:
+        raise WrongAnswer(f"events of {day}: missing {sorted(missing)}")
+
+
+def events_equal(readings: Readings, day: date, want: Answer) -> None:
+    got = sorted(_positions(readings.of("events", day), "user-events"))
+    _compare("events", day, sorted(event.position for event in want.events), got)
+
+
+def orders_equal(readings: Readings, day: date, want: Answer) -> None:
+    got = sorted(_positions(readings.of("orders", day), "transactions"))
+    _compare("orders", day, sorted(order.position for order in want.orders), got)
+
+
+def sessions_equal(readings: Readings, day: date, want: Answer) -> None:
+    expected = [asdict(session) for session in want.sessions]
+    got = [{name: _ms(row[name]) for name in expected[0]} for row in readings.of("sessions", day)] if expected else (
+        readings.of("sessions", day)
+    )
+    _compare("sessions", day, _sorted(expected), _sorted(got))
+
+
+def products_equal(readings: Readings, day: date, want: Answer) -> None:
+    got = {
+        (row["tenant_id"], row["product_id"], counter): row[counter]
+        for row in readings.of("product_daily", day)
+        for counter in COUNTERS
+        if row[counter]
+    }
+    _compare("products", day, {(k.tenant_id, k.product_id, k.kind): n for k, n in want.products.items()}, got)
+
+
+def metrics_equal(readings: Readings, day: date, want: Answer) -> None:
+    expected = {key.tenant_id: _rounded(asdict(row)) for key, row in want.daily_metrics.items()}
+    rows = {row["tenant_id"]: row for row in readings.of("daily_metrics", day)}
+    got = {tenant: _rounded({name: row[name] for name in next(iter(expected.values()))}) for tenant, row in rows.items()} if (
+        expected
+    ) else rows
+    _compare("daily_metrics", day, expected, got)
+
+
+def revenue_equal(readings: Readings, day: date, want: Answer) -> None:
+    expected = {(key.tenant_id, key.currency): _rounded(asdict(row)) for key, row in want.daily_revenue.items()}
+    names = ("orders", "refunds", "gross_revenue_minor", "net_revenue_minor", "avg_order_value_minor")
+    got = {
+        (row["tenant_id"], row["currency"]): _rounded({name: row[name] for name in names})
+        for row in readings.of("daily_revenue", day)
+    }
+    _compare("daily_revenue", day, expected, got)
+
+
+_ALWAYS = (events_hold,)
+_SETTLED = (
+    events_equal,
+    orders_equal,
+    sessions_equal,
+    products_equal,
+    metrics_equal,
+    revenue_equal,
+)
+
+
+def _positions(rows: list[dict[str, Any]], topic: str) -> list[tuple[Log, int]]:
+    return [(Log(topic, row["log_epoch"], row["log_partition"]), row["log_offset"]) for row in rows]
+
+
+def _ms(value: Any) -> Any:
+    return round(value.timestamp() * 1000) if isinstance(value, datetime) else value
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: str((row["tenant_id"], row["session_id"], row["session_start"])))
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    """Ratios of equal numbers may differ in the last bit, depending on the order of multiplications."""
+    return {name: round(value, 9) if isinstance(value, float) else value for name, value in row.items()}

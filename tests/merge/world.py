@@ -1,0 +1,313 @@
+"""The whole system with the real code of both layers on the real store: a log, workers, landers, publishers, readers.
+
+Every operation draws from a seed of its own, so that a schedule is a list of (operation, seed) and can be shrunk.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import polars as pl
+
+from batch.days import connected
+from batch.fold import event_tables, fold_events, order_tables
+from batch.publication import PublicationRefused, landed_until, new_version
+from batch.publish import Candidate, compare, current_publications, load, publish
+from infra.clients.clickhouse import insert
+from schemas.frames import GROUP, utc_day
+from schemas.lateness import Horizon, is_publishable
+from schemas.sessions import SessionRules
+from streams.engine import Engine
+from streams.holes import WaitForPublication
+from streams.memory import Memory
+from streams.records import Range, Records
+from streams.slices import Slice
+from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
+from tests.merge.lake import Lake
+from tests.merge.log import EVENT_LOGS, LOGS, ORDER_LOG, TheLog
+from tests.merge.store import SPEED, Store
+from tests.oracle.records import Log, LogRecord
+from tests.oracle.records import utc_day as day_of_ms
+
+HORIZON = Horizon(2)
+RULES = SessionRules()
+DATASETS = {"events": EVENT_LOGS, "orders": (ORDER_LOG,)}
+NO_REACH = pl.DataFrame(
+    schema={"log_partition": pl.Int32, "event_days": pl.List(pl.Date), "last_offset": pl.Int64}
+)
+
+
+def _no_slices(slices: Sequence[Slice]) -> Records:
+    raise AssertionError("records are handed to the engine directly")
+
+
+class Worker:
+    """A worker: its engine, its position in each partition, and the tick it is in the middle of."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.engine = Engine(world.store.client, _no_slices, RULES, HORIZON)
+        self.position = dict(world.committed)
+        self.incarnation = world.incarnation
+        self.zombie = False
+        self.doing: Iterator[str] | None = None
+
+    def tick(self, rng: random.Random) -> Iterator[str]:
+        """One tick; yields before every atomic write, so that a crash or a zombie can come between any two."""
+        taken = {log: self._slice(log, rng.choice([0, 1, 1, 2, 3, 9, 99])) for log in LOGS}
+        if not any(taken.values()):
+            return
+        records = self._records(taken)
+        try:
+            for write in self.engine.steps(records):
+                for part in _atomic_parts(write.rows, rng):
+                    yield write.table
+                    self.world.write(write.table, part, self)
+        except WaitForPublication:
+            return
+        for log, part in taken.items():
+            self.position[log] += len(part)
+        yield "commit"
+        if not self.zombie and self.incarnation == self.world.incarnation:
+            self.world.committed = dict(self.position)
+
+    def _slice(self, log: Log, limit: int) -> list[LogRecord]:
+        records = self.world.log.records[log]
+        start = self.position[log]
+        end = min(len(records), start + limit)
+        while end > start and day_of_ms(records[end - 1].append_time_ms) != day_of_ms(records[start].append_time_ms):
+            end -= 1
+        return records[start:end]
+
+    def _records(self, taken: dict[Log, list[LogRecord]]) -> Records:
+        ranges = tuple(
+            Range(
+                log.topic,
+                1,
+                log.partition,
+                part[0].offset,
+                part[-1].offset + 1,
+                time_of(part[0].append_time_ms),
+                time_of(part[-1].append_time_ms),
+            )
+            for log, part in taken.items()
+            if part
+        )
+        every = [record for part in taken.values() for record in part]
+        return Records(ranges, event_frame(every), order_frame(every), dead_letter_frame(every))
+
+    def step(self, rng: random.Random, steps: int) -> None:
+        for _ in range(steps):
+            self.doing = self.doing or self.tick(rng)
+            if next(self.doing, None) is None:
+                self.doing = None
+                return
+
+
+def _atomic_parts(rows: pl.DataFrame, rng: random.Random) -> list[pl.DataFrame]:
+    """An insert is atomic within one partition of the table only; the order between partitions is not ours."""
+    if "day" not in rows.columns:
+        return [rows]
+    parts = rows.partition_by("day", maintain_order=True)
+    rng.shuffle(parts)
+    return parts
+
+
+class World:
+    """All of it. `committed` is what Kafka keeps for the worker's group."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.log = TheLog(HORIZON.days)
+        self.lakes = {dataset: Lake(logs) for dataset, logs in DATASETS.items()}
+        self.committed = {log: 0 for log in LOGS}
+        self.written = {log: 0 for log in LOGS}
+        self.incarnation = 0
+        self.worker = Worker(self)
+        self.zombies: list[Worker] = []
+        self.landers: list[Iterator[None]] = []
+        self.jobs: list[Iterator[None]] = []
+        self.refused = 0
+
+    def write(self, table: str, rows: pl.DataFrame, worker: Worker) -> None:
+        """What the store does with an insert: the fence of a wiped store keeps workers of the old one out."""
+        if worker.incarnation != self.incarnation:
+            return
+        insert(self.store.client, table, rows)
+        offset = next((name for name in ("as_of", "log_offset", "applied") if name in rows.columns), None)
+        if offset:
+            past = 0 if offset == "applied" else 1
+            for log in LOGS:
+                if (log == ORDER_LOG) == _is_of_orders(table, rows):
+                    mine = rows.filter(pl.col("log_partition") == log.partition)
+                    top = mine[offset].max()
+                    if isinstance(top, int):
+                        self.written[log] = max(self.written[log], top + past)
+
+    # operations
+
+    def produce(self, rng: random.Random) -> None:
+        self.log.produce(rng)
+
+    def clock(self, rng: random.Random) -> None:
+        self.log.advance(rng)
+
+    def tick(self, rng: random.Random) -> None:
+        if self.worker.doing:
+            self.worker.step(rng, 999)
+        self.worker.step(rng, 999)
+
+    def part_of_tick(self, rng: random.Random) -> None:
+        self.worker.step(rng, rng.randint(1, 7))
+
+    def crash(self, rng: random.Random) -> None:
+        self.worker = Worker(self)
+
+    def pause(self, rng: random.Random) -> None:
+        """The worker loses its partitions and does not know it; another takes over."""
+        self.worker.zombie = True
+        self.zombies = [*self.zombies[-1:], self.worker]
+        self.worker = Worker(self)
+
+    def resume(self, rng: random.Random) -> None:
+        if self.zombies:
+            rng.choice(self.zombies).step(rng, rng.randint(1, 7))
+
+    def evict(self, rng: random.Random) -> None:
+        worker = rng.choice([self.worker, *self.zombies])
+        if worker.doing:
+            return
+        memory = worker.engine._memory
+        groups = memory.events.select(GROUP).unique(maintain_order=True)
+        gone = groups.sample(fraction=0.5, seed=rng.randrange(1 << 30)) if groups.height else groups
+        memory.events = memory.events.join(gone, on=GROUP, how="anti")
+        memory.windows = memory.windows.filter(pl.col("as_of") % 2 == rng.randrange(2))
+
+    def land(self, rng: random.Random) -> None:
+        for lake in self.lakes.values():
+            for _ in lake.lander(self.log):
+                pass
+
+    def part_of_land(self, rng: random.Random) -> None:
+        if not self.landers or (len(self.landers) < 2 and rng.random() < 0.4):
+            self.landers.append(self.lakes[rng.choice(["events", "events", "orders"])].lander(self.log))
+        lander = rng.choice(self.landers)
+        if next(lander, self) is self:
+            self.landers.remove(lander)
+        if self.landers and rng.random() < 0.15:
+            self.landers.pop(rng.randrange(len(self.landers)))
+
+    def batch(self, rng: random.Random) -> None:
+        for _ in self.job(rng):
+            pass
+
+    def part_of_batch(self, rng: random.Random) -> None:
+        if len(self.jobs) < 3 and rng.random() < 0.5:
+            self.jobs.append(self.job(rng))
+        if self.jobs:
+            job = rng.choice(self.jobs)
+            if next(job, self) is self:
+                self.jobs.remove(job)
+        if self.jobs and rng.random() < 0.05:
+            self.jobs.pop(rng.randrange(len(self.jobs)))
+
+    def wipe(self, rng: random.Random) -> None:
+        """The speed store is lost, and of the log only what has been landed is gone."""
+        start = {}
+        for lake in self.lakes.values():
+            covered = lake.coverage(lake.head).end
+            for log in lake.logs:
+                start[log] = rng.randint(0, min(self.committed[log], covered.get(log.partition, 0)))
+        if not any(start.values()):
+            return
+        self.store.clear(SPEED)
+        self.incarnation += 1
+        self.committed, self.written = start, dict(start)
+        self.worker = Worker(self)
+
+    # the batch layer
+
+    def job(self, rng: random.Random) -> Iterator[None]:
+        """Recomputes and publishes one day and what is connected; yields where it can die or be overtaken."""
+        dataset = rng.choice(["events", "events", "orders"])
+        lake = self.lakes[dataset]
+        commits = lake.lineage(lake.head)
+        if not commits:
+            return
+        commit = commits[-1] if rng.random() < 0.8 else rng.choice(commits)
+        snapshot = commit.landing.snapshot_id
+        coverage = lake.coverage(snapshot)
+        ended = [day for day in self.days() if is_publishable(day, landed_until(coverage))]
+        if ended:
+            yield from self.recompute(dataset, {rng.choice(ended)}, snapshot, rng)
+
+    def recompute(self, dataset: str, days: set[date], snapshot: int, rng: random.Random) -> Iterator[None]:
+        lake, client = self.lakes[dataset], self.store.client
+        coverage = lake.coverage(snapshot)
+        records = lake.records(snapshot)
+        self._record_landings(dataset)
+        moving = frozenset(days)
+        if dataset == "events":
+            used, folded = fold_events(event_frame(records), RULES)
+            moving = connected(days, folded, current_publications(client, dataset), landed_until(coverage))
+            tables, reach = event_tables(used, folded, moving), folded
+        else:
+            tables, reach = order_tables(order_frame(records), moving), NO_REACH
+        version = new_version(snapshot, rng.randrange(1 << 16))
+        yield
+        for table, rows in tables.items():
+            load(client, table, rows, version)
+            yield
+        compare(client, tables, moving, version)
+        candidate = Candidate(dataset, moving, version, snapshot, coverage, RULES.definition, reach)
+        try:
+            publish(client, candidate, f"p{rng.randrange(1 << 40)}", HORIZON, time_of(self.log.clock))
+        except PublicationRefused:
+            self.refused += 1
+
+    def _record_landings(self, dataset: str) -> None:
+        """The lander's copy for the store: what each landing added, by day and partition."""
+        for commit in self.lakes[dataset].lineage(self.lakes[dataset].head):
+            frame = event_frame(commit.records) if dataset == "events" else order_frame(commit.records)
+            time = "event_time" if dataset == "events" else "order_time"
+            rows = frame.group_by("log_epoch", "log_partition", day=utc_day(time)).agg(
+                records=pl.len(), first_offset=pl.col("log_offset").min(), last_offset=pl.col("log_offset").max()
+            )
+            insert(
+                self.store.client,
+                "batch_landings",
+                rows.with_columns(
+                    dataset=pl.lit(dataset),
+                    snapshot_id=pl.lit(commit.landing.snapshot_id),
+                    taken_at=pl.lit(commit.landing.taken_at).dt.cast_time_unit("ms"),
+                ),
+            )
+
+    def days(self) -> list[date]:
+        """Every day on which a record says that it happened."""
+        return sorted({day_of_ms(r.value["timestamp"]) for r in self.log.all() if r.value})
+
+    def settle(self) -> bool:
+        """Lets the worker catch up; False if it waits for a publication."""
+        rng = random.Random(0)
+        self.worker.step(rng, 999)
+        for _ in range(200):
+            if not self.worker.doing and all(self.worker.position[log] == len(self.log.records[log]) for log in LOGS):
+                return True
+            before = dict(self.worker.position)
+            self.worker.step(rng, 999)
+            if before == self.worker.position and not self.worker.doing and rng.random() < 0.05:
+                break
+        return False
+
+    def is_settled(self) -> bool:
+        """Whether nothing in the store lies past what the worker says it has applied."""
+        return self.worker.doing is None and all(self.worker.position[log] >= self.written[log] for log in LOGS)
+
+
+def _is_of_orders(table: str, rows: pl.DataFrame) -> bool:
+    if "topic" in rows.columns:
+        return bool((rows["topic"] == "transactions").any())
+    return table.startswith("orders")
