@@ -1,0 +1,48 @@
+"""One late event changes one session of a closed day, in the truth as in the oracle."""
+
+from datetime import date
+from random import Random
+
+import pytest
+
+from infra.simulator.late import NoSessionToJoinError, late_event
+from infra.simulator.truth import Truth
+from tests.infra.simulator.shop import NOW, run
+from tests.oracle.answer import fold
+from tests.oracle.feed import as_log
+from tests.oracle.sessions import Session
+
+CLOSED = date(2026, 3, 6)
+
+
+@pytest.mark.parametrize("tenant", ["default", "north", "sakura"])
+def test_one_session_grows_and_the_truth_follows(tenant: str) -> None:
+    shop = run()
+    before = fold(as_log(shop.messages))
+    late = late_event(shop.truth, Random(3), tenant, CLOSED, NOW + 1000)
+    after = fold(as_log([*shop.messages, late.message]))
+    gone, come = set(before.sessions) - set(after.sessions), set(after.sessions) - set(before.sessions)
+    assert [bounds(row) for row in gone] == [(tenant, late.before.session_id, late.before.start_ms, late.before.end_ms)]
+    assert [bounds(row) for row in come] == [(tenant, late.after.session_id, late.after.start_ms, late.after.end_ms)]
+    assert {row.engaged for row in gone} == {False} and {row.engaged for row in come} == {True}
+    changed = {tuple(key) for key, row in after.daily_metrics.items() if row != before.daily_metrics[key]}
+    assert changed == {(tenant, CLOSED)}
+    expected = shop.truth.daily_metrics()
+    assert all(vars(row) == vars(expected[key.tenant_id, key.day]) for key, row in after.daily_metrics.items())
+
+
+def test_further_late_events_join_too() -> None:
+    shop = run()
+    late = [late_event(shop.truth, Random(n), "default", CLOSED, NOW + n).message for n in range(20)]
+    answer, expected = fold(as_log([*shop.messages, *late])), shop.truth.daily_metrics()
+    assert all(vars(row) == vars(expected[key.tenant_id, key.day]) for key, row in answer.daily_metrics.items())
+
+
+def test_a_day_without_sessions_is_refused() -> None:
+    with pytest.raises(NoSessionToJoinError, match="no session of tenant north on 2026-03-06") as refused:
+        late_event(Truth(), Random(0), "north", CLOSED, NOW)
+    assert (refused.value.tenant_id, refused.value.day) == ("north", CLOSED)
+
+
+def bounds(row: Session) -> tuple[str, str, int, int]:
+    return row.tenant_id, row.session_id, row.session_start, row.session_end
