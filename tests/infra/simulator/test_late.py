@@ -6,10 +6,11 @@ from random import Random
 import pytest
 
 from infra.simulator.late import NoSessionToJoinError, late_event
-from infra.simulator.truth import Truth
+from infra.simulator.truth import IntendedSession, Truth
 from tests.infra.simulator.shop import NOW, run
 from tests.oracle.answer import fold
 from tests.oracle.feed import as_log
+from tests.oracle.log import at
 from tests.oracle.sessions import Session
 
 CLOSED = date(2026, 3, 6)
@@ -42,6 +43,24 @@ def test_a_day_without_sessions_is_refused() -> None:
     with pytest.raises(NoSessionToJoinError, match="no session of tenant north on 2026-03-06") as refused:
         late_event(Truth(), Random(0), "north", CLOSED, NOW)
     assert (refused.value.tenant_id, refused.value.day) == ("north", CLOSED)
+
+
+def lone(session_id: str, start: str, end: str, purchases: int = 0) -> IntendedSession:
+    return IntendedSession("north", session_id, None, at(start), at(end), 1, 0, purchases, {})
+
+
+def test_only_a_session_whose_event_can_touch_no_other_and_no_other_day_is_joined() -> None:
+    truth = Truth()
+    truth.add_session(lone("resumed", "2026-03-06 10:00", "2026-03-06 10:00"))
+    truth.add_session(lone("resumed", "2026-03-06 10:30:05", "2026-03-06 10:31"))
+    truth.add_session(lone("over midnight", "2026-03-06 23:59", "2026-03-06 23:59:50"))
+    truth.add_session(lone("crawler", "2026-03-06 01:00", "2026-03-07 03:00"))
+    with pytest.raises(NoSessionToJoinError):
+        late_event(truth, Random(0), "north", CLOSED, NOW)
+    truth.add_session(lone("engaged", "2026-03-06 12:00", "2026-03-06 12:00", purchases=1))
+    assert late_event(truth, Random(0), "north", CLOSED, NOW).before.session_id == "engaged"
+    truth.add_session(lone("bounced", "2026-03-06 12:00", "2026-03-06 12:00"))
+    assert late_event(truth, Random(0), "north", CLOSED, NOW).before.session_id == "bounced"
 
 
 def bounds(row: Session) -> tuple[str, str, int, int]:
