@@ -1,0 +1,90 @@
+"""A slice: the consecutive records of one partition that one fetch brought."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+MS_PER_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Raw records of one partition, in offset order, none left out of `[first_offset, next_offset)`.
+
+    `first_offset` may lie below `offsets[0]` and offsets may have gaps: records that compaction removed, or control
+    records. Consecutive slices of a partition tile the log (`next_offset` of one is `first_offset` of the next); a
+    `first_offset` past that is a hole: the log no longer held the records between.
+
+    Columns, one entry per record: `offsets`; `append_times` (Kafka's log append time in ms, the greatest at or below
+    the offset); `keys` and `values` (raw bytes, or null). Never empty.
+    """
+
+    topic: str
+    epoch: int
+    partition: int
+    first_offset: int
+    next_offset: int
+    offsets: list[int]
+    append_times: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}[{self.first_offset}..{self.next_offset})"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all keys and values."""
+        return sum(map(_length, self.keys)) + sum(map(_length, self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class SliceLimits:
+    """The most that one slice may hold; a single record larger than `bytes` is a slice of its own."""
+
+    records: int = 20_000
+    bytes: int = 8 << 20
+
+
+def cut_at_day_change(fetched: Slice, append_floor: int, limits: SliceLimits) -> list[Slice]:
+    """Cut a raw fetch into slices within `limits`, none of which spans a change of the append-time UTC day.
+
+    `fetched.append_times` are the broker's own; those of the answer are made monotone. `append_floor` is the greatest
+    append time (ms) of any record before the fetch, 0 if there is none. The slices tile the range of the fetch.
+    """
+    times = list(accumulate(fetched.append_times, max, initial=append_floor))[1:]
+    starts = list(_starts(fetched, times, limits))
+    ends = [*starts[1:], len(times)]
+    return [_piece(fetched, times, start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def _starts(fetched: Slice, times: list[int], limits: SliceLimits) -> Iterator[int]:
+    """Indexes at which a slice begins: 0, and wherever the day changes or the slice before is full."""
+    start, size = 0, 0
+    yield start
+    for i, (time, key, value) in enumerate(zip(times, fetched.keys, fetched.values, strict=True)):
+        record = _length(key) + _length(value)
+        full = i - start >= limits.records or size + record > limits.bytes
+        if i > start and (full or time // MS_PER_DAY != times[start] // MS_PER_DAY):
+            start, size = i, 0
+            yield start
+        size += record
+
+
+def _piece(fetched: Slice, times: list[int], start: int, end: int) -> Slice:
+    last = end == len(times)
+    return Slice(
+        topic=fetched.topic,
+        epoch=fetched.epoch,
+        partition=fetched.partition,
+        first_offset=fetched.offsets[start] if start else fetched.first_offset,
+        next_offset=fetched.next_offset if last else fetched.offsets[end],
+        offsets=fetched.offsets[start:end],
+        append_times=times[start:end],
+        keys=fetched.keys[start:end],
+        values=fetched.values[start:end],
+    )
+
+
+def _length(raw: bytes | None) -> int:
+    return 0 if raw is None else len(raw)
