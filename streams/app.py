@@ -1,0 +1,195 @@
+"""The worker: Faust's app with our transport, an agent for each input topic, and the ticker."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, NoReturn
+
+import faust
+from faust.serializers.schemas import Schema
+from yarl import URL
+
+from streams.errors import SinkUnavailable
+from streams.health import HealthFiles, status
+from streams.ledger import Ledger, TopicPartition
+from streams.pending import Pending, PendingLimits
+from streams.ticking import Engine, Ticker, TickPolicy
+from streams.transport import Log, SliceTransport, TransportOptions
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 25.0
+HEALTH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTimes:
+    """How soon a dead worker is noticed; seconds, as the consumer group protocol names them."""
+
+    session: float = 10.0
+    heartbeat: float = 2.0
+    rebalance: float = 15.0
+    request: float = 20.0
+    commit: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """What a worker needs to know.
+
+    `group` is the consumer group, `folder` takes the health files; `waits` are the engine's errors that time mends.
+    """
+
+    bootstrap: str
+    group: str
+    folder: Path
+    fetch_records: int = 50_000
+    group_times: GroupTimes = field(default_factory=GroupTimes)
+    transport: TransportOptions = field(default_factory=TransportOptions)
+    pending: PendingLimits = field(default_factory=PendingLimits)
+    ticks: TickPolicy = field(default_factory=TickPolicy)
+    waits: tuple[type[Exception], ...] = (SinkUnavailable,)
+
+
+class Wiring:
+    """One worker's parts, put together."""
+
+    def __init__(self, options: WorkerOptions, logs: Mapping[str, Log], engine: Engine) -> None:
+        self.options, self.logs = options, logs
+        self.health = HealthFiles(options.folder)
+        self.ledger = Ledger()
+        self.pending = Pending(self.ledger, options.pending)
+        self.app = _faust_app(options)
+        self.ticker = Ticker(
+            engine,
+            self.ledger,
+            self.pending,
+            options.ticks,
+            should_stop=lambda: bool(self.app.should_stop),
+            sleep=self.app.sleep,
+            clock=time.time,
+            random=Random(),  # noqa: S311 - spreads retries, no secret
+            waits=options.waits,
+        )
+        self.app.transport = SliceTransport(
+            [URL(f"kafka://{address}") for address in options.bootstrap.split(",")],
+            self.app,
+            ledger=self.ledger,
+            listener=self,
+            logs=logs,
+            options=options.transport,
+        )
+        for topic in logs:
+            self._collect(topic)
+        self.app.task(self._tick)
+        self.app.timer(HEALTH_SECONDS)(self._report)
+
+    async def settle(self, timeout: float) -> None:
+        """See `streams.transport.Listener`."""
+        await self.ticker.settle(timeout)
+
+    def lost(self, partitions: Collection[TopicPartition]) -> None:
+        """See `streams.transport.Listener`."""
+        self.health.gone()
+        self.ticker.lost(partitions)
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """See `streams.transport.Listener`."""
+        log.info("reading %d partitions", len(partitions))
+        self.health.ready()
+
+    def _collect(self, topic: str) -> None:
+        """An agent that moves the slices of one topic into the buffer, and waits there while it is full."""
+
+        async def collect(stream: Any) -> None:
+            async for delivery in stream:
+                await self.pending.put(delivery)
+
+        channel = self.app.topic(topic, schema=AsDelivered(), acks=True)
+        self.app.agent(channel, name=f"collect-{topic}", concurrency=1)(collect)
+
+    async def _tick(self) -> None:
+        try:
+            await self.ticker.run()
+        except Exception as error:
+            log.critical("%s", error)
+            end_within(STOP_SECONDS)
+            raise
+
+    async def _report(self) -> None:
+        self.health.write(
+            status(time.time(), self.app.consumer.positions(), self.logs, self.pending, self.ticker.stats)
+        )
+
+
+class AsDelivered(Schema):  # type: ignore[misc]  # faust is untyped
+    """Hands the value of a message on as it is; records are decoded by the engine, a slice at a time."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
+        """No key: a slice has many."""
+        return None
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
+        """The slice with its generation."""
+        return message.value
+
+
+class Worker(faust.Worker):  # type: ignore[misc]  # faust is untyped
+    """Ends within `STOP_SECONDS` of a signal, whatever hangs: what is not committed is read again."""
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        end_within(STOP_SECONDS)
+        super()._schedule_shutdown(signal)
+
+
+def run(options: WorkerOptions, logs: Mapping[str, Log], engine: Engine) -> NoReturn:
+    """Work until SIGTERM or SIGINT (exit code 0), or until something cannot be mended by waiting (1)."""
+    wiring = Wiring(options, logs, engine)
+    try:
+        Worker(wiring.app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    finally:
+        wiring.health.gone()
+    raise SystemExit(1)  # not reached: Faust's worker always exits, which its types do not say
+
+
+def end_within(seconds: float) -> None:
+    """Make sure that this process ends, by force if it has not by then."""
+
+    def end() -> None:
+        log.error("still not ended after %.0f s: ending by force", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _faust_app(options: WorkerOptions) -> Any:
+    times = options.group_times
+    return faust.App(
+        options.group,
+        broker=f"kafka://{options.bootstrap.replace(',', ';kafka://')}",
+        datadir=options.folder / "faust",
+        store="memory://",
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=8,
+        broker_max_poll_records=options.fetch_records,
+        # A long outage of a sink stops the fetching; that must not cost the worker its membership.
+        broker_max_poll_interval=7 * 86_400.0,
+        broker_commit_interval=times.commit,
+        broker_session_timeout=times.session,
+        broker_heartbeat_interval=times.heartbeat,
+        broker_rebalance_timeout=times.rebalance,
+        broker_request_timeout=times.request,
+    )

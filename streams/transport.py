@@ -1,0 +1,280 @@
+"""Faust's transport, made to hand over slices and to commit what the ledger says.
+
+Everything untyped of Faust and aiokafka that the worker touches is in this module, `streams.client` and `streams.app`.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from streams.client import SliceThread
+from streams.errors import AnotherLog, NotAppendTime, PartitionsChanged
+from streams.ledger import Committable, Ledger
+from streams.pending import Delivery
+from streams.reading import Reading, Verdict
+from streams.slices import Slice, SliceLimits, cut_at_day_change
+
+LOG_APPEND_TIME = 1
+
+
+class Listener(Protocol):
+    """Who is told when partitions come and go. Called from the event loop."""
+
+    async def settle(self, timeout: float) -> None:
+        """Wait for what is being written, at most so many seconds."""
+
+    def lost(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Partitions were revoked, or are read again: what is held of them is void."""
+
+    def assigned(self, partitions: Collection[tuple[str, int]]) -> None:
+        """The worker has its partitions and reads them from their committed offsets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An input topic: its epoch, and the partition count of that epoch."""
+
+    epoch: int
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOptions:
+    """Times in seconds. `fetch_wait` is how long the broker may hold a fetch without data: a partition that gets data
+    meanwhile waits as long. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
+
+    limits: SliceLimits = field(default_factory=SliceLimits)
+    fetch_wait: float = 0.1
+    commit_timeout: float = 5.0
+    settle: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A partition: read from `begin` to below `read`, written below `written`; the log ends at `end`, if known yet."""
+
+    topic: str
+    partition: int
+    begin: int
+    read: int
+    written: int
+    end: int | None
+
+
+class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
+    """Delivers each fetch of a partition as slices; commits the ledger's written prefixes and nothing else.
+
+    Faust's own book-keeping of acknowledged messages goes on unused: it counts messages that failed or were cancelled.
+    """
+
+    def __init__(self, transport: "SliceTransport", *args: Any, **kwargs: Any) -> None:
+        super().__init__(transport, *args, **kwargs)
+        self._ledger, self._listener, self._logs = transport.ledger, transport.listener, transport.logs
+        self._options = transport.options
+        self._generation = 0
+        self._fetching = False
+        self._reading: dict[TP, Reading] = {}
+
+    def _new_consumer_thread(self) -> SliceThread:
+        return SliceThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let the running tick end and commit it while the partitions are still ours, then drop them."""
+        if revoked:
+            self.stop_flow()
+            await self._listener.settle(self._options.settle)
+            await self.commit()
+        self._drop(revoked)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Drop all that is known of any partition; `perform_seek` then begins anew."""
+        for topic, partition in assigned:
+            if partition >= self._logs[topic].partitions:
+                # Raised here, it would only be logged by the client.
+                await self.crash(PartitionsChanged(topic, self._logs[topic].partitions, partition + 1))
+                return
+        self._drop(assigned | set(self._reading))
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            self._listener.assigned(())
+
+    def _drop(self, partitions: set[TP]) -> None:
+        self._ledger.dropped(partitions, self._generation)
+        self._generation += 1
+        self._buffered_partitions.difference_update(partitions)
+        for tp in partitions:
+            self._reading.pop(tp, None)
+        if partitions:
+            self._listener.lost(partitions)
+
+    async def perform_seek(self) -> None:
+        """Go to the committed offsets, or to the start of the log where there is none.
+
+        Raises AnotherLog if a log ends before its committed offset.
+        """
+        generation, partitions = self._generation, self.assignment()
+        committed = await self._thread.committed(partitions)
+        starts, ends = await self.earliest_offsets(*partitions), await self.highwaters(*partitions)
+        targets = {tp: committed.get(tp, Committable(starts[tp], 0)) for tp in partitions}
+        for tp, at in targets.items():
+            if at.offset > ends[tp]:
+                raise AnotherLog(tp.topic, f"partition {tp.partition} ends at {ends[tp]}, below its commit {at.offset}")
+        sought = not self._fetching
+        await self.seek_wait({tp: at.offset for tp, at in targets.items()})
+        if generation != self._generation:
+            return
+        self._committed_offset.update({tp: at.offset for tp, at in committed.items()})
+        self._reading = {tp: Reading(at.offset, at.offset, at.append_time, sought) for tp, at in targets.items()}
+        self._listener.assigned(partitions)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """One message per partition and slice of the next fetch."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        generation, self._fetching = self._generation, True
+        try:
+            fetched, _ = await self._wait_next_records(timeout)
+        finally:
+            self._fetching = False
+        # All are judged before the first is handed on: the client has moved on for all of them, whatever comes between.
+        judged = [(TP(*tp), records, self._judge(TP(*tp), records)) for tp, records in (fetched or {}).items()]
+        if generation != self._generation:
+            return
+        for tp, records, verdict in judged:
+            for item in await self._slices(tp, records, verdict):
+                # What is not handed on is read again: nothing but a delivery moves the ledger or the reading on.
+                if self.should_stop or not self.flow_active or not self._deliver(item, generation):
+                    return
+                yield tp, self._message(item)
+
+    def _judge(self, tp: TP, records: Sequence[Any]) -> Verdict | None:
+        reading = self._reading.get(tp)
+        return reading.judge([record.offset for record in records]) if reading else None
+
+    async def _slices(self, tp: TP, records: Sequence[Any], verdict: Verdict | None) -> list[Slice]:
+        reading = self._reading.get(tp)
+        if reading is None:
+            return []
+        if verdict is Verdict.TAKE:
+            return await self._take(tp, reading, records)
+        if verdict is Verdict.STALE:
+            await self._refuse_another_log(tp, reading)
+        elif verdict is Verdict.SEEK_BACK:
+            await self.seek_wait({tp: reading.position})
+            reading.sought = True
+        return []
+
+    async def _take(self, tp: TP, reading: Reading, fetched: Sequence[Any]) -> list[Slice]:
+        records = [record for record in fetched if record.offset >= reading.position]
+        for record in records:
+            if record.timestamp_type != LOG_APPEND_TIME:
+                raise NotAppendTime(tp.topic, tp.partition, record.offset)
+        first = records[0].offset
+        if first > reading.position:
+            starts = await self.earliest_offsets(tp)
+            first = reading.first_offset(first, starts[tp])
+        raw = Slice(
+            topic=tp.topic,
+            epoch=self._logs[tp.topic].epoch,
+            partition=tp.partition,
+            first_offset=first,
+            next_offset=records[-1].offset + 1,
+            offsets=[record.offset for record in records],
+            append_times=[record.timestamp for record in records],
+            keys=[record.key for record in records],
+            values=[record.value for record in records],
+        )
+        return cut_at_day_change(raw, reading.append_floor, self._options.limits)
+
+    async def _refuse_another_log(self, tp: TP, reading: Reading) -> None:
+        ends = await self.highwaters(tp)
+        if ends[tp] < reading.position:
+            raise AnotherLog(tp.topic, f"partition {tp.partition} ends at {ends[tp]}, below {reading.position}")
+
+    def _deliver(self, item: Slice, generation: int) -> bool:
+        if not self._ledger.delivered(item, generation):
+            return False
+        self._reading[TP(item.topic, item.partition)].took(item.next_offset, item.append_times[-1])
+        return True
+
+    def _message(self, item: Slice) -> ConsumerMessage:
+        return ConsumerMessage(
+            topic=item.topic,
+            partition=item.partition,
+            offset=item.offsets[-1],
+            timestamp=item.append_times[-1] / 1000,
+            timestamp_type=LOG_APPEND_TIME,
+            headers=(),
+            key=None,
+            value=Delivery(item, self._generation),
+            checksum=None,
+            tp=TP(item.topic, item.partition),
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """A slice is one message, so to Faust its other offsets look like records that do not exist."""
+
+    def _filter_tps_with_pending_acks(self, topics: Collection[Any] | None = None) -> list[TP]:
+        partitions = [TP(*key) for key in self._ledger.partitions()]
+        return [tp for tp in partitions if topics is None or tp in topics or tp.topic in topics]
+
+    def _new_offset(self, tp: TP) -> int | None:
+        self._acked.pop(tp, None)
+        self._acked_index.pop(tp, None)
+        at = self._ledger.committable(tp)
+        return at.offset if at else None
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        held = self.assignment() & offsets.keys()
+        positions = {tp: at for tp in held if (at := self._ledger.committable(tp)) is not None}
+        if not positions or not await self._thread.commit_positions(positions, self._options.commit_timeout):
+            return False
+        self._committed_offset.update({tp: at.offset for tp, at in positions.items()})
+        return True
+
+    async def on_stop(self) -> None:
+        """Let the running tick end, so that it is committed."""
+        await self._listener.settle(self._options.settle)
+        await super().on_stop()
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust would warn of a slow stream by its own book-keeping; the health file says what is true."""
+
+    def positions(self) -> list[Position]:
+        """Where each partition stands."""
+        return [self._position(tp, reading) for tp, reading in sorted(self._reading.items())]
+
+    def _position(self, tp: TP, reading: Reading) -> Position:
+        written = self._ledger.committable(tp)
+        try:
+            end = self.highwater(tp)
+        except IllegalStateError:
+            end = None
+        return Position(
+            tp.topic, tp.partition, reading.begin, reading.position, written.offset if written else reading.begin, end
+        )
+
+
+class SliceTransport(driver.Transport):  # type: ignore[misc]  # faust is untyped
+    """Faust's aiokafka transport with the consumer above."""
+
+    Consumer = SliceConsumer
+
+    def __init__(
+        self,
+        url: list[Any],
+        app: Any,
+        *,
+        ledger: Ledger,
+        listener: Listener,
+        logs: Mapping[str, Log],
+        options: TransportOptions,
+    ) -> None:
+        super().__init__(url, app)
+        self.ledger, self.listener, self.logs, self.options = ledger, listener, logs, options
