@@ -92,8 +92,9 @@ Type = Primitive | Enumeration | Array | Map | Nullable | Record
 def parse(text: str) -> Record:
     """Read the JSON text of a record schema.
 
-    Raises UnsupportedSchemaError for text that is no Avro schema, for other types, and for what lets few bytes claim many
-    items: null outside a union, records without fields, recursion, and schemas that unfold to over `MAX_NODES` types.
+    Raises UnsupportedSchemaError for text that is no Avro schema, for other types, and for what lets few bytes claim
+    many items: null outside a union, records without fields, recursion, and schemas that unfold to over `MAX_NODES`
+    types.
     """
     try:
         parsed = _Reader().read(json.loads(text), "")

@@ -10,24 +10,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4_NETWORK = rf"^((?:{_OCTET}\.){{3}}){_OCTET}$"
+_IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
 _IPV6_PREFIX = 48
 
 
 def truncate_ip(addresses: pa.Array) -> pa.Array:
-    """String addresses without the part that finds a person: IPv4 to its /24, IPv6 to its /48, '' where it is no address.
+    """String addresses without the part that finds a person.
 
-    203.0.113.77 becomes 203.0.113.0, 2001:db8:1:2::3 becomes 2001:db8:1::. An IPv4 address in IPv6 form is taken as IPv4. Work
-    is done once per distinct address.
+    IPv4 to its /24, IPv6 to its /48, '' where it is no address.
+
+    203.0.113.77 becomes 203.0.113.0, 2001:db8:1:2::3 becomes 2001:db8:1::. An IPv4 address in IPv6 form is taken as
+    IPv4. Work is done once per distinct address.
     """
     coded = pc.dictionary_encode(addresses)
     distinct = pl.Series(coded.dictionary, dtype=pl.String)
-    networks = distinct.str.extract(_IPV4_NETWORK, 1) + "0"
-    others = distinct.filter(networks.is_null())
+    networks = distinct.str.strip_chars_end("0123456789") + "0"
+    others = (~distinct.str.contains(_IPV4)).arg_true()
     if len(others):
-        networks = networks.fill_null(
-            distinct.replace_strict(others, [_truncate_other(address) for address in others], default=None, return_dtype=pl.String)
-        )
+        networks = networks.scatter(others, [_truncate_other(address) for address in distinct.gather(others)])
     return pc.take(networks.to_arrow().cast(pa.string()), coded.indices)
 
 
@@ -38,7 +38,10 @@ def map_as_list(maps: pa.Array) -> pa.Array:
 
 
 def pick(maps: pa.Array, key: str) -> pa.Array:
-    """The value of `key` in each map, null where it has none; of a repeated key the last, as a dictionary would hold it."""
+    """The value of `key` in each map, null where it has none.
+
+    Of a repeated key the last, as a dictionary would hold it.
+    """
     entries = np.flatnonzero(np.asarray(pc.equal(maps.keys, key)))
     offsets = np.asarray(maps.offsets)
     chosen = np.full(len(maps), -1)

@@ -1,7 +1,7 @@
 """Money as integer minor units: the exponent of every currency and the one place where a double becomes an integer.
 
-A double stands for the shortest decimal that reads back as it (what a producer wrote: 1.015, not 1.01499...). That decimal is
-rounded half-even at the currency's exponent, once.
+A double stands for the shortest decimal that reads back as it (what a producer wrote: 1.015, not 1.01499...). That
+decimal is rounded half-even at the currency's exponent, once.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ MAX_MINOR = 2**53 - 1
 _SAFE_MINOR = 2.0**40
 _TIE_MARGIN = 1e-3
 
-# ISO 4217, list one (active codes) as published by its maintenance agency SIX, https://www.six-group.com/en/products-services/
-# financial-information/data-standards.html; and from list three those withdrawn since 2010, because records go back so far.
+# ISO 4217 as its maintenance agency SIX publishes it
+# (https://www.six-group.com/en/products-services/financial-information/data-standards.html): list one, the active
+# codes, and from list three those withdrawn since 2010, because records go back so far.
 # Codes without a minor unit of account (precious metals, XDR, XSU, XUA, tests) are no money here.
 _TWO = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU
-CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS
-KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB
-PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD
-TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
+CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR
+ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV
+MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD
+SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
 BGN CUC EEK HRK LTL LVL MRO STD SLL VEF ZMK ZWL
 """
 _ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF BYR"

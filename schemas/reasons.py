@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Code of a refusal. The codes are stored with dead letters, so a code is never renamed and never given to another meaning."""
+    """Code of a refusal.
+
+    The codes are stored with dead letters, so a code is never renamed and never given to another meaning.
+    """
 
     NULL_VALUE = "null_value"
     TOO_LARGE = "too_large"
@@ -34,15 +37,22 @@ class Reason(StrEnum):
     TOO_FAR_AHEAD = "too_far_ahead"
     QUANTITY_RANGE = "quantity_range"
     UNKNOWN_STATUS = "unknown_status"
+    UNKNOWN_PLATFORM = "unknown_platform"
 
 
 MEANING: dict[Reason, str] = {
     Reason.NULL_VALUE: "The record has no value. Only compacted topics use that, to delete a key.",
     Reason.TOO_LARGE: "The value is longer than any topic allows; it was not decoded.",
     Reason.WRONG_MAGIC: "The first byte is not 0x00: the producer does not write the Confluent wire format.",
-    Reason.UNKNOWN_SCHEMA: "The registry answered that it has no schema of this id: the producer uses another registry, or wrote garbage.",
-    Reason.UNSUPPORTED_SCHEMA: "The writer's schema uses a type that is not read here, or one that lets few bytes claim many items.",
-    Reason.INCOMPATIBLE_SCHEMA: "The writer's schema cannot be resolved to ours: another subject's schema, or a breaking change.",
+    Reason.UNKNOWN_SCHEMA: (
+        "The registry answered that it has no schema of this id: the producer uses another registry, or wrote garbage."
+    ),
+    Reason.UNSUPPORTED_SCHEMA: (
+        "The writer's schema uses a type that is not read here, or one that lets few bytes claim many items."
+    ),
+    Reason.INCOMPATIBLE_SCHEMA: (
+        "The writer's schema cannot be resolved to ours: another subject's schema, or a breaking change."
+    ),
     Reason.TRUNCATED: "The bytes end before the record does.",
     Reason.TRAILING_BYTES: "Bytes are left after the record: it was written with another schema than its header says.",
     Reason.BAD_LENGTH: "A string claims a negative length.",
@@ -63,5 +73,15 @@ MEANING: dict[Reason, str] = {
     Reason.TOO_FAR_AHEAD: "The time in the record lies more than the allowed time after its arrival in the log.",
     Reason.QUANTITY_RANGE: "A quantity in an order is not within the bounds of the rules.",
     Reason.UNKNOWN_STATUS: "The status of an order is none that is booked.",
+    Reason.UNKNOWN_PLATFORM: "The platform is none that figures are split by; such records are counted, not refused.",
 }
 """What each code tells the operator; complete, held by a test."""
+
+
+class RefusedError(ValueError):
+    """One record cannot be used; `reason` is the code and `message` what was found. It belongs to the dead letters."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message

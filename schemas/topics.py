@@ -34,8 +34,8 @@ class Topic:
     """A topic. `key` and `partition_by` name fields of the record (or say what entity they are).
 
     `partition_by` may differ from `key`: then producers compute the partition themselves with `Topic.partition_for`.
-    `retention` is None when nothing is deleted by age. `subject` is None where this repository sets no contract for the values.
-    `dead_letters` tells whether a record that cannot be used goes to the topic `dead-letters`.
+    `retention` is None when nothing is deleted by age. `subject` is None where this repository sets no contract for
+    the values. `dead_letters` tells whether a record that cannot be used goes to the topic `dead-letters`.
     """
 
     name: str
@@ -80,7 +80,15 @@ _MONTH = timedelta(days=30)
 
 USER_EVENTS = Topic("user-events", "sessionId", "sessionId", 24, _WEEK, "user-event", dead_letters=True)
 TRANSACTIONS = Topic(
-    "transactions", "transactionId", "userId", 12, _MONTH, "transaction", Cleanup.COMPACT_DELETE, _WEEK, dead_letters=True
+    "transactions",
+    "transactionId",
+    "userId",
+    12,
+    _MONTH,
+    "transaction",
+    Cleanup.COMPACT_DELETE,
+    _WEEK,
+    dead_letters=True,
 )
 USER_PROFILES = Topic("user-profiles", "userId", "userId", 6, None, "user-profile", Cleanup.COMPACT, dead_letters=True)
 INVENTORY_UPDATES = Topic("inventory-updates", "productId", "productId", 6, _WEEK)
@@ -119,7 +127,9 @@ def topic(name: str) -> Topic:
 
 
 def with_partitions(partitions: Mapping[str, int]) -> dict[str, Topic]:
-    """All topics by name, with the partition counts of `partitions` where it names one; raises UnknownTopicError, ValueError.
+    """All topics by name, with the partition counts of `partitions` where it names one.
+
+    Raises UnknownTopicError, ValueError.
 
     A count is fixed when the topic is made: it never changes within an epoch.
     """

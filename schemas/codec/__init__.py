@@ -1,0 +1,41 @@
+"""The Confluent wire format to columns and to records, and back."""
+
+from schemas.codec.columnar import Decoded
+from schemas.codec.events import PROFILE_COLUMNS, decode_user_events, decode_user_profiles
+from schemas.codec.records import UnencodableError, decode_record, encode_record
+from schemas.codec.transactions import decode_transactions
+from schemas.codec.wire import (
+    RefusedSchema,
+    Resolver,
+    Schema,
+    SchemaNotResolvedError,
+    Schemas,
+    WriterSchema,
+    header,
+    resolve,
+    resolve_ids,
+    schema_ids,
+    writer_schema,
+)
+
+__all__ = [
+    "PROFILE_COLUMNS",
+    "Decoded",
+    "RefusedSchema",
+    "Resolver",
+    "Schema",
+    "SchemaNotResolvedError",
+    "Schemas",
+    "UnencodableError",
+    "WriterSchema",
+    "decode_record",
+    "decode_transactions",
+    "decode_user_events",
+    "decode_user_profiles",
+    "encode_record",
+    "header",
+    "resolve",
+    "resolve_ids",
+    "schema_ids",
+    "writer_schema",
+]

@@ -52,13 +52,11 @@ def mismatch(writer: Type, reader: Type) -> str | None:
     return next(_mismatches(writer, reader, "record"), None)
 
 
-def align(
-    array: pa.Array, writer: Type, reader: Type, rows: npt.NDArray[np.int64], objections: Objections
-) -> pa.Array:
+def align(array: pa.Array, writer: Type, reader: Type, rows: npt.NDArray[np.int64], objections: Objections) -> pa.Array:
     """The array as `reader` describes it.
 
-    `array` was decoded with `writer` (ints widened to 64 bits) and mismatch(writer, reader) is None. `rows` names the record
-    of each element; what does not fit is added to `objections` by these names.
+    `array` was decoded with `writer` (ints widened to 64 bits) and mismatch(writer, reader) is None. `rows` names the
+    record of each element; what does not fit is added to `objections` by these names.
     """
     match writer, reader:
         case Nullable(inner), _:
@@ -76,7 +74,9 @@ def align(
         case Enumeration(name, symbols), Enumeration(_, known):
             if not set(symbols) <= set(known):
                 fits = pc.is_in(array, pa.array(known, pa.string()))
-                objections.add(rows, pc.or_kleene(fits, array.is_null()), Reason.UNKNOWN_SYMBOL, f"{name} is not known here")
+                objections.add(
+                    rows, pc.or_kleene(fits, array.is_null()), Reason.UNKNOWN_SYMBOL, f"{name} is not known here"
+                )
             return array
         case Primitive(written), Primitive(wanted):
             return _align_primitive(array, written, wanted, rows, objections)
@@ -167,8 +167,7 @@ def _align_primitive(
 
 
 def _default(entry: Field, length: int) -> pa.Array:
-    assert entry.default is not None, entry.name
-    one = pa.array([entry.default.value], arrow_type(entry.type))
+    one = pa.array([entry.default.value if entry.default else None], arrow_type(entry.type))
     return one.take(pa.array(np.zeros(length, np.int64)))
 
 

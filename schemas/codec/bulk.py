@@ -1,14 +1,18 @@
 """Many records of one writer schema to Arrow at once: every byte consumed, and no bad record spoils its neighbours.
 
-A guard word is put behind each value and read back as a last field. It is a word that occurs nowhere in the data and has no
-part of itself at its end, so it is read back exactly when the record ended where the value did.
+A guard word is put behind each value and read back as a last field. It is a word that occurs nowhere in the data and
+has no part of itself at its end, so it is read back exactly when the record ended where the value did.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -17,22 +21,31 @@ import pyarrow as pa
 import pyruhvro
 
 from schemas.avro_types import Array, Enumeration, Map, Nullable, Primitive, Record, Type
-from schemas.codec.scan import MalformedError, check
+from schemas.codec.scan import check
 from schemas.codec.wire import HEADER_BYTES
-from schemas.reasons import Reason
+from schemas.reasons import Reason, RefusedError
 
-Refusal = tuple[int, Reason, str]
-"""Position of a record in what was handed in, the reason code, and a message."""
+_FEW = 16
+"""Parts of so many records are scanned one by one: that is what naming the reasons takes anyway."""
 
 _GUARD_BYTES = 8
 _FIRST_GUARD = b"\xff" + b"\x7e" * (_GUARD_BYTES - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that does not decode: its position among the values handed in, the reason code, and what was found."""
+
+    position: int
+    reason: Reason
+    message: str
+
+
 def guard_for(data: bytes) -> bytes:
     """A guard word that does not occur in `data`; the same data gives the same word.
 
-    Its first byte is 0xff and no other is. If the first word occurs, the next ones come from a digest of the data, which nobody
-    can write into the data that it is the digest of.
+    Its first byte is 0xff and no other is. If the first word occurs, the next ones come from a digest of the data,
+    which nobody can write into the data that it is the digest of.
     """
     guard, digest = _FIRST_GUARD, b""
     while guard in data:
@@ -41,55 +54,69 @@ def guard_for(data: bytes) -> bytes:
     return guard
 
 
-def decode_bulk(values: list[bytes], writer: Record, guard: bytes) -> tuple[npt.NDArray[np.int64], pa.Array, list[Refusal]]:
+def decode_bulk(
+    values: Sequence[bytes], writer: Record, guard: bytes
+) -> tuple[npt.NDArray[np.int64], pa.Array, list[Refusal]]:
     """Decode values that all begin with a header of the same schema.
 
-    Answers the positions of the good records, these as one struct array of the writer's fields (ints as 64 bits, enums as
-    strings), and the refusals. Finding k bad ones among n costs in the order of k log n bulk decodes of ever smaller parts.
+    Answers the positions of the good records, these as one struct array of the writer's fields (ints as 64 bits,
+    enums as strings), and the refusals. Finding k bad ones among n costs in the order of k log n bulk decodes of ever
+    smaller parts.
     """
     good = np.arange(len(values))
-    batch = _decode(values, writer, guard)
-    if batch is not None:
-        return good, _body(batch), []
-    bad = _bad_positions(values, writer, guard)
-    good = np.delete(good, bad)
-    batch = _decode([values[position] for position in good], writer, guard)
-    assert batch is not None, "records that decode apart decode together"
-    return good, _body(batch), [_refusal(values, position, writer) for position in bad]
+    guarded = list(map(add, values, repeat(guard)))
+    refusals: list[Refusal] = []
+    try:
+        batch = _decode(guarded, writer, guard)
+    except _BadPartError:
+        refusals = list(_refusals(guarded, writer, guard))
+        good = np.delete(good, [refusal.position for refusal in refusals])
+        batch = _decode([guarded[position] for position in good], writer, guard)
+    return good, _body(batch), refusals
 
 
-def _bad_positions(values: list[bytes], writer: Record, guard: bytes) -> list[int]:
-    """Positions that do not decode, by halving the parts that fail."""
-    bad, parts = [], [(0, len(values))]
+class _BadPartError(Exception):
+    """At least one of the values does not decode; which one is not known."""
+
+
+def _refusals(guarded: list[bytes], writer: Record, guard: bytes) -> Iterator[Refusal]:
+    """The values that do not decode, by halving the parts that fail."""
+    parts = [list(range(len(guarded)))]
     while parts:
-        start, end = parts.pop()
-        if _decode(values[start:end], writer, guard) is not None:
-            continue
-        if end - start == 1:
-            bad.append(start)
-        else:
-            middle = (start + end) // 2
-            parts += [(middle, end), (start, middle)]
-    return bad
+        part = parts.pop()
+        try:
+            _decode([guarded[position] for position in part], writer, guard)
+        except _BadPartError as error:
+            named = list(_scan(guarded, part, writer)) if len(part) <= _FEW else []
+            yield from named
+            bad = {refusal.position for refusal in named}
+            if named:
+                parts.append([position for position in part if position not in bad])
+            elif len(part) == 1:
+                yield Refusal(part[0], Reason.UNDECODABLE, str(error))
+            else:
+                parts += [part[: len(part) // 2], part[len(part) // 2 :]]
 
 
-def _refusal(values: list[bytes], position: int, writer: Record) -> Refusal:
+def _scan(guarded: list[bytes], part: list[int], writer: Record) -> Iterator[Refusal]:
+    for position in part:
+        try:
+            check(guarded[position][:-_GUARD_BYTES], HEADER_BYTES, writer)
+        except RefusedError as error:
+            yield Refusal(position, error.reason, error.message)
+
+
+def _decode(guarded: list[bytes], writer: Record, guard: bytes) -> pa.RecordBatch:
+    """Decode all values; raises _BadPartError when one of them is bad."""
     try:
-        check(values[position], HEADER_BYTES, writer)
-    except MalformedError as error:
-        return position, error.reason, error.message
-    return position, Reason.UNDECODABLE, "the bulk decoder refuses the bytes"
-
-
-def _decode(values: list[bytes], writer: Record, guard: bytes) -> pa.RecordBatch | None:
-    """All values, or None when one of them is bad."""
-    try:
-        batch = pyruhvro.deserialize_array([value + guard for value in values], _framed(writer))
+        batch = pyruhvro.deserialize_array(guarded, _framed(writer))
         batch.validate(full=True)
-    except (ValueError, pa.ArrowInvalid):
-        return None
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise _BadPartError(str(error)) from error
     read_back = np.asarray(batch.column(batch.num_columns - 1)).view(np.int64)
-    return batch if (read_back == np.frombuffer(guard, np.int64)).all() else None
+    if (read_back != np.frombuffer(guard, np.int64)).any():
+        raise _BadPartError("the record does not end where the value does")
+    return batch
 
 
 def _body(batch: pa.RecordBatch) -> pa.Array:
@@ -101,12 +128,17 @@ def _body(batch: pa.RecordBatch) -> pa.Array:
 def _framed(writer: Record) -> str:
     """The writer's schema with header and guard as fields around it, so that values are decoded as they come.
 
-    The names are ours, the wire is the same: a boolean reads the magic byte, a float the four bytes of the id, a double the
-    guard. An int is read as long, since the decoder cuts what does not fit.
+    The names are ours, the wire is the same: a boolean reads the magic byte, a float the four bytes of the id, a
+    double the guard. An int is read as long, since the decoder cuts what does not fit.
     """
     names = iter(range(10_000))
     body = _schema(writer, names)
-    frame = [("magic", "boolean"), ("id", "float"), *((entry["name"], entry["type"]) for entry in body["fields"]), ("guard", "double")]
+    frame = [
+        ("magic", "boolean"),
+        ("id", "float"),
+        *((entry["name"], entry["type"]) for entry in body["fields"]),
+        ("guard", "double"),
+    ]
     fields = [{"name": f"f{position}", "type": kind} for position, (_, kind) in enumerate(frame)]
     return json.dumps({"type": "record", "name": "Frame", "fields": fields})
 
@@ -125,5 +157,7 @@ def _schema(schema: Type, names: Any) -> Any:
         case Map(values):
             return {"type": "map", "values": _schema(values, names)}
         case Record(_, fields):
-            entries = [{"name": f"f{position}", "type": _schema(entry.type, names)} for position, entry in enumerate(fields)]
+            entries = [
+                {"name": f"f{position}", "type": _schema(entry.type, names)} for position, entry in enumerate(fields)
+            ]
             return {"type": "record", "name": f"T{next(names)}", "fields": entries}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +14,20 @@ import pyarrow as pa
 from schemas.avro_types import Record
 from schemas.codec.align import Objections, align, arrow_type, mismatch
 from schemas.codec.bulk import decode_bulk, guard_for
-from schemas.codec.wire import Headers, RefusedSchema, SchemaNotResolvedError, Schemas, WriterSchema, read_headers
+from schemas.codec.wire import HEADER_FAULTS, RefusedSchema, SchemaNotResolvedError, Schemas, WriterSchema, read_headers
 from schemas.reasons import Reason
 
 Rows = npt.NDArray[np.int64]
 REJECT_COLUMNS: dict[str, pl.DataType] = {"row": pl.UInt32(), "reason": pl.String(), "message": pl.String()}
 _PART_BYTES = 2**28
-_HEADER_MESSAGES = {
-    Reason.NULL_VALUE: "the record has no value",
-    Reason.TOO_LARGE: "the value is longer than a topic allows",
-    Reason.TRUNCATED: "the value is shorter than the header of 5 bytes",
-    Reason.WRONG_MAGIC: "the first byte is not 0x00",
-    Reason.UNKNOWN_SCHEMA: "the schema id is negative",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded slice. Both frames are in the order of the input and name records by `row`, their index in it (u32).
 
-    `frame`: the good records; `rejects`: row, reason (a code of `schemas.reasons`), message. Each row is in exactly one.
+    `frame`: the good records; `rejects`: row, reason (a code of `schemas.reasons`), message. Each row is in exactly
+    one.
     """
 
     frame: pl.DataFrame
@@ -41,7 +36,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Good records as one struct array of the reader's fields, with the row and schema id of each, in the order of the input."""
+    """Good records in the order of the input: one struct array of the reader's fields, row and schema id of each."""
 
     records: pa.StructArray
     rows: Rows
@@ -75,8 +70,9 @@ def decode_columns(values: Sequence[bytes | None], schemas: Schemas, reader: Rec
     `schemas` must answer for every id in the slice, else SchemaNotResolvedError is raised and nothing is decided.
     """
     headers = read_headers(values)
-    _refuse_headers(headers, rejects)
-    readable = np.flatnonzero(headers.reasons == "")
+    for place, (reason, message) in enumerate(HEADER_FAULTS, start=1):
+        rejects.add(np.flatnonzero(headers.faults == place), reason, message)
+    readable = np.flatnonzero(headers.faults == 0)
     ids = np.unique(headers.ids[readable]).tolist()
     if missing := frozenset(ids) - schemas.keys():
         raise SchemaNotResolvedError(missing)
@@ -88,12 +84,14 @@ def decode_columns(values: Sequence[bytes | None], schemas: Schemas, reader: Rec
         if (refused := _refused(schema, reader)) is not None:
             rejects.add(rows, refused.reason, refused.message)
         elif isinstance(schema, WriterSchema):
-            parts += [_decode_part(values, part, schema, reader, guard, rejects) for part in _split(rows, headers.lengths)]
+            parts += [
+                _decode_part(values, part, schema, reader, guard, rejects) for part in _split(rows, headers.lengths)
+            ]
     return _joined(parts, reader)
 
 
 def decoded(columns: Columns, frame: pl.DataFrame, rejects: Rejects) -> Decoded:
-    """The slice from a frame that has one row for each record of `columns`; rows that were refused meanwhile leave it."""
+    """The slice from a frame with one row for each record of `columns`; rows that were refused meanwhile leave it."""
     frame = frame.with_columns(
         pl.Series("schema_id", columns.schema_ids, pl.Int32), pl.Series("row", columns.rows, pl.UInt32)
     )
@@ -101,9 +99,14 @@ def decoded(columns: Columns, frame: pl.DataFrame, rejects: Rejects) -> Decoded:
     return Decoded(frame if keep.all() else frame.filter(pl.Series(keep)), rejects.frame())
 
 
-def _refuse_headers(headers: Headers, rejects: Rejects) -> None:
-    for reason, message in _HEADER_MESSAGES.items():
-        rejects.add(np.flatnonzero(headers.reasons == reason.value), reason, message)
+def fields_of(records: pa.StructArray) -> dict[str, pa.Array]:
+    """The columns of a struct array by name, with the nulls of the struct handed down."""
+    return dict(zip((entry.name for entry in records.type), records.flatten(), strict=True))
+
+
+def frame_of(arrays: Mapping[str, Any]) -> pl.DataFrame:
+    """A frame of Arrow or numpy columns, without copying what need not be copied."""
+    return cast("pl.DataFrame", pl.from_arrow(pa.table(arrays), rechunk=False))
 
 
 def _refused(schema: WriterSchema | RefusedSchema, reader: Record) -> RefusedSchema | None:
@@ -123,10 +126,10 @@ def _split(rows: Rows, lengths: Rows) -> Iterator[Rows]:
 def _decode_part(
     values: Sequence[bytes | None], rows: Rows, schema: WriterSchema, reader: Record, guard: bytes, rejects: Rejects
 ) -> Columns:
-    chosen = values if len(rows) == len(values) else [values[row] for row in rows]
-    good, array, refusals = decode_bulk(list(chosen), schema.type, guard)
-    for position, reason, message in refusals:
-        rejects.add(rows[position : position + 1], reason, message)
+    chosen = values if len(rows) == len(values) else [values[row] for row in rows.tolist()]
+    good, array, refusals = decode_bulk(cast("Sequence[bytes]", chosen), schema.type, guard)
+    for refusal in refusals:
+        rejects.add(rows[[refusal.position]], refusal.reason, refusal.message)
     objections = Objections()
     records = align(array, schema.type, reader, rows[good], objections)
     for bad, reason, message in objections.found:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
-from schemas.codec.columnar import Decoded, Rejects, decode_columns, decoded
+from schemas.codec.columnar import Decoded, Rejects, decode_columns, decoded, fields_of, frame_of
 from schemas.codec.wire import Schemas
 from schemas.enrich import map_as_list, pick, truncate_ip
 from schemas.frames import STRING_MAP, TIMESTAMP
@@ -36,8 +36,8 @@ def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Deco
     """
     rejects = Rejects()
     columns = decode_columns(values, schemas, subject("user-event").latest.type, rejects)
-    record = dict(zip((entry.name for entry in columns.records.type), columns.records.flatten(), strict=True))
-    context = dict(zip((entry.name for entry in record["context"].type), record["context"].flatten(), strict=True))
+    record = fields_of(columns.records)
+    context = fields_of(record["context"])
     properties = record["properties"]
     arrays = {
         "tenant_id": record["tenantId"],
@@ -56,17 +56,18 @@ def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Deco
         "properties": map_as_list(properties),
         "experiments": map_as_list(record["experiments"]),
     }
-    return decoded(columns, _frame(arrays), rejects)
+    return decoded(columns, frame_of(arrays), rejects)
 
 
 def decode_user_profiles(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
     """Values of `user-profiles` to `PROFILE_COLUMNS`, with `row`. Raises SchemaNotResolvedError.
 
-    A record without value is refused as `null_value`: in this topic it deletes the user of its key, which only the caller knows.
+    A record without value is refused as `null_value`: in this topic it deletes the user of its key, which only the
+    caller knows.
     """
     rejects = Rejects()
     columns = decode_columns(values, schemas, subject("user-profile").latest.type, rejects)
-    record = dict(zip((entry.name for entry in columns.records.type), columns.records.flatten(), strict=True))
+    record = fields_of(columns.records)
     arrays = {
         "tenant_id": record["tenantId"],
         "user_id": record["userId"],
@@ -77,10 +78,4 @@ def decode_user_profiles(values: Sequence[bytes | None], schemas: Schemas) -> De
         "attributes": map_as_list(record["attributes"]),
         "updated_at": record["timestamp"].cast(_MILLISECONDS),
     }
-    return decoded(columns, _frame(arrays), rejects)
-
-
-def _frame(arrays: dict[str, pa.Array]) -> pl.DataFrame:
-    frame = pl.from_arrow(pa.table(arrays), rechunk=False)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return decoded(columns, frame_of(arrays), rejects)

@@ -1,7 +1,7 @@
 """A strict reader of Avro bytes that builds nothing: it finds where a record ends, or names what is wrong with it.
 
-It judges exactly as the bulk decoder does and is the slow one: it runs on records that were refused, to give the reason,
-and before a single record is decoded.
+It judges exactly as the bulk decoder does and is the slow one: it runs on records that were refused, to give the
+reason, and before a single record is decoded.
 """
 
 from __future__ import annotations
@@ -10,31 +10,25 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from schemas.avro_types import Array, Enumeration, Map, Nullable, Primitive, Record, Type
-from schemas.reasons import Reason
+from schemas.reasons import Reason, RefusedError
 
 _CONTINUES = 0x80
 _WORD_BITS = 64
+_WORD = 2**64 - 1
 _MOST_NEGATIVE = -(2**63)
 _FIXED_WIDTH = {"float": 4, "double": 8}
 _INT_LIMIT = 2**31
 
 
-class MalformedError(ValueError):
-    """The bytes are not a record of the schema; `reason` is the code and `message` says where."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(f"{reason}: {message}")
-        self.reason = reason
-        self.message = message
-
-
 def check(data: bytes, start: int, schema: Type) -> None:
-    """Pass when a record of `schema` begins at `start` and ends where the data does; else raise MalformedError."""
+    """Pass when a record of `schema` begins at `start` and ends where the data does; else raise RefusedError."""
     scanner = _Scanner(data, start)
     scanner.skip(schema)
     left = len(data) - scanner.position
     if left:
-        raise MalformedError(Reason.TRAILING_BYTES, f"{left} bytes after the record, which ends at byte {scanner.position}")
+        raise RefusedError(
+            Reason.TRAILING_BYTES, f"{left} bytes after the record, which ends at byte {scanner.position}"
+        )
 
 
 @dataclass
@@ -61,7 +55,7 @@ class _Scanner:
                     self.skip(field.type)
 
     def _refuse(self, reason: Reason, message: str) -> NoReturn:
-        raise MalformedError(reason, f"{message}, at byte {self.position}")
+        raise RefusedError(reason, f"{message}, at byte {self.position}")
 
     def _take(self, count: int) -> bytes:
         end = self.position + count
@@ -73,14 +67,14 @@ class _Scanner:
 
     def _varint(self) -> int:
         """A zigzag number; bits past the 64th are dropped, as all readers do."""
-        result = 0
-        for shift in range(0, _WORD_BITS, 7):
-            byte = self._take(1)[0]
-            result |= (byte & ~_CONTINUES) << shift
-            if byte < _CONTINUES:
-                result &= 2**_WORD_BITS - 1
-                return (result >> 1) ^ -(result & 1)
-        self._refuse(Reason.BAD_VARINT, "a number of more than 10 bytes")
+        result, shift = 0, 0
+        while (byte := self._take(1)[0]) >= _CONTINUES:
+            result |= (byte - _CONTINUES) << shift
+            shift += 7
+            if shift >= _WORD_BITS:
+                self._refuse(Reason.BAD_VARINT, "a number of more than 10 bytes")
+        result = (result | byte << shift) & _WORD
+        return (result >> 1) ^ -(result & 1)
 
     def _primitive(self, name: str) -> None:
         if name in _FIXED_WIDTH:
@@ -109,7 +103,7 @@ class _Scanner:
             try:
                 taken.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise MalformedError(Reason.INVALID_UTF8, f"{error.reason}, before byte {self.position}") from error
+                raise RefusedError(Reason.INVALID_UTF8, f"{error.reason}, before byte {self.position}") from error
 
     def _union(self, inner: Type, null_first: bool) -> None:
         branch = self._varint()
@@ -119,7 +113,7 @@ class _Scanner:
             self.skip(inner)
 
     def _blocks(self, parts: tuple[Type, ...]) -> None:
-        """Items in blocks until one of none; a negative count is followed by the block's size, which no reader needs."""
+        """Items in blocks until one of none. After a negative count comes the size of the block, not needed here."""
         while count := self._varint():
             if count < 0:
                 self._varint()

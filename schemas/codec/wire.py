@@ -28,7 +28,10 @@ class WriterSchema:
 
 @dataclass(frozen=True, slots=True)
 class RefusedSchema:
-    """What stands for an id whose records cannot be read: the registry does not know it, or its schema is not supported."""
+    """What stands for an id whose records cannot be read.
+
+    The registry does not know it, or its schema is not supported.
+    """
 
     schema_id: int
     reason: Reason
@@ -42,7 +45,10 @@ Resolver = Callable[[int], Schema]
 
 
 class SchemaNotResolvedError(LookupError):
-    """Records name schema ids that were not asked for; resolve `schema_ids` of the values first. The ids are in `missing`."""
+    """Records name schema ids that were not asked for.
+
+    Resolve `schema_ids` of the values first. The ids are in `missing`.
+    """
 
     def __init__(self, missing: frozenset[int]) -> None:
         super().__init__(f"schema ids {sorted(missing)} are not resolved; call resolve() with the values first")
@@ -62,15 +68,26 @@ def header(schema_id: int) -> bytes:
     return MAGIC + schema_id.to_bytes(4, "big")
 
 
+HEADER_FAULTS = (
+    (Reason.NULL_VALUE, "the record has no value"),
+    (Reason.TOO_LARGE, "the value is longer than a topic allows"),
+    (Reason.TRUNCATED, "the value is shorter than the header of 5 bytes"),
+    (Reason.WRONG_MAGIC, "the first byte is not 0x00"),
+    (Reason.UNKNOWN_SCHEMA, "the schema id is negative"),
+)
+"""What can be wrong with a header, in the order in which it is judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """The headers of a slice, one entry per record: the schema id, and the reason code where the header refuses the record.
+    """The headers of a slice, one entry per record.
 
-    `ids` holds 0 where there is no id; `reasons` holds '' where there is no objection. `data` is all values joined.
+    `ids`: schema id, 0 where there is none; `faults`: 0, or the place of its fault in `HEADER_FAULTS` counted from 1;
+    `lengths`: bytes of the value. `data` is all values joined.
     """
 
     ids: npt.NDArray[np.int64]
-    reasons: npt.NDArray[np.str_]
+    faults: npt.NDArray[np.int8]
     lengths: npt.NDArray[np.int64]
     data: bytes
 
@@ -81,21 +98,20 @@ def read_headers(values: Sequence[bytes | None]) -> Headers:
     offsets = np.frombuffer(array.buffers()[1], np.int64, len(array) + 1)
     data = array.buffers()[2].to_pybytes() if offsets[-1] else b""
     lengths = np.diff(offsets)
-    whole = lengths >= HEADER_BYTES
-    magic, ids = _fields(data, offsets[:-1], whole)
-    nulls = np.asarray(array.is_null())
-    reasons = np.select(
-        [nulls, lengths > MAX_RECORD_BYTES, ~whole, magic != 0, ids < 0],
-        [Reason.NULL_VALUE, Reason.TOO_LARGE, Reason.TRUNCATED, Reason.WRONG_MAGIC, Reason.UNKNOWN_SCHEMA],
-        "",
-    )
-    return Headers(ids, reasons, lengths, data)
+    short = lengths < HEADER_BYTES
+    magic, ids = _fields(data, offsets[:-1], short)
+    # From the last to the first, so that the first fault of a header is the one that stays.
+    faults = np.zeros(len(array), np.int8)
+    found = (np.asarray(array.is_null()), lengths > MAX_RECORD_BYTES, short, magic != 0, ids < 0)
+    for place in range(len(HEADER_FAULTS), 0, -1):
+        faults[found[place - 1]] = place
+    return Headers(ids, faults, lengths, data)
 
 
 def schema_ids(values: Sequence[bytes | None]) -> frozenset[int]:
     """The schema ids that the records name and that must be resolved before they can be decoded."""
     headers = read_headers(values)
-    return frozenset(np.unique(headers.ids[headers.reasons == ""]).tolist())
+    return frozenset(np.unique(headers.ids[headers.faults == 0]).tolist())
 
 
 def resolve(values: Sequence[bytes | None], resolver: Resolver) -> dict[int, Schema]:
@@ -109,11 +125,14 @@ def resolve_ids(ids: Iterable[int], resolver: Resolver) -> dict[int, Schema]:
 
 
 def _fields(
-    data: bytes, starts: npt.NDArray[np.int64], whole: npt.NDArray[np.bool_]
+    data: bytes, starts: npt.NDArray[np.int64], short: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Magic byte and signed schema id at every start; 0 where the header is not whole."""
-    raw = np.zeros((len(starts), HEADER_BYTES), np.uint8)
-    source = np.frombuffer(data, np.uint8)
-    raw[whole] = source[starts[whole, None] + np.arange(HEADER_BYTES)]
-    ids = np.ascontiguousarray(raw[:, 1:]).view(">i4")[:, 0].astype(np.int64)
-    return raw[:, 0], ids
+    if short.all():
+        return np.zeros(len(starts), np.uint8), np.zeros(len(starts), np.int64)
+    starts = np.where(short, 0, starts)
+    # Every four bytes of the data as a number, without a copy: an id begins at any byte.
+    words = np.ndarray((len(data) - 3,), ">i4", data, strides=(1,))
+    magic = np.frombuffer(data, np.uint8)[starts]
+    ids = words[starts + 1].astype(np.int64)
+    return np.where(short, 0, magic), np.where(short, 0, ids)
