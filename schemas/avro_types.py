@@ -11,7 +11,7 @@ PRIMITIVES = frozenset({"boolean", "int", "long", "float", "double", "string", "
 MAX_NODES = 1_000
 
 
-class UnsupportedSchemaError(ValueError):
+class UnsupportedSchema(ValueError):
     """The schema uses a type that is not read here; `reason` says which. Records written with it are dead letters."""
 
     def __init__(self, reason: str) -> None:
@@ -92,16 +92,16 @@ Type = Primitive | Enumeration | Array | Map | Nullable | Record
 def parse(text: str) -> Record:
     """Read the JSON text of a record schema.
 
-    Raises UnsupportedSchemaError for text that is no Avro schema, for other types, and for what lets few bytes claim
+    Raises UnsupportedSchema for text that is no Avro schema, for other types, and for what lets few bytes claim
     many items: null outside a union, records without fields, recursion, and schemas that unfold to over `MAX_NODES`
     types.
     """
     try:
         parsed = _Reader().read(json.loads(text), "")
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
-        raise UnsupportedSchemaError(f"not an Avro schema ({error!r})") from error
+        raise UnsupportedSchema(f"not an Avro schema ({error!r})") from error
     if not isinstance(parsed, Record):
-        raise UnsupportedSchemaError("the outermost type is no record")
+        raise UnsupportedSchema("the outermost type is no record")
     return parsed
 
 
@@ -132,7 +132,7 @@ class _Reader:
     def _count(self, parsed: Type, nodes: int = 1) -> Type:
         self.nodes += nodes
         if self.nodes > MAX_NODES:
-            raise UnsupportedSchemaError(f"it unfolds to more than {MAX_NODES} types")
+            raise UnsupportedSchema(f"it unfolds to more than {MAX_NODES} types")
         return parsed
 
     def _named_or_primitive(self, name: str, namespace: str) -> Type:
@@ -140,18 +140,18 @@ class _Reader:
             return self._count(Primitive(name))
         full = _full_name(name, namespace)
         if full in self.open:
-            raise UnsupportedSchemaError(f"{full} contains itself")
+            raise UnsupportedSchema(f"{full} contains itself")
         if full not in self.named:
-            raise UnsupportedSchemaError(f"type {name} is not read")
+            raise UnsupportedSchema(f"type {name} is not read")
         return self._count(self.named[full], _size(self.named[full]))
 
     def _union(self, branches: list[Any], namespace: str) -> Type:
         others = [branch for branch in branches if branch != "null"]
         if len(branches) != len(others) + 1 or len(others) != 1:
-            raise UnsupportedSchemaError("a union is not [null, T]")
+            raise UnsupportedSchema("a union is not [null, T]")
         inner = self.read(others[0], namespace)
         if isinstance(inner, Nullable):
-            raise UnsupportedSchemaError("a union stands directly in a union")
+            raise UnsupportedSchema("a union stands directly in a union")
         return self._count(Nullable(inner, branches[0] == "null"))
 
     def _name(self, schema: Mapping[str, Any], namespace: str, parsed: Type) -> Type:
@@ -164,7 +164,7 @@ class _Reader:
         fields = tuple(self._field(entry, full.rpartition(".")[0]) for entry in schema["fields"])
         self.open.remove(full)
         if not fields:
-            raise UnsupportedSchemaError(f"record {full} has no fields")
+            raise UnsupportedSchema(f"record {full} has no fields")
         return self._name(schema, namespace, Record(_short(schema["name"]), fields))
 
     def _field(self, entry: Mapping[str, Any], namespace: str) -> Field:

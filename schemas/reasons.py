@@ -78,7 +78,7 @@ MEANING: dict[Reason, str] = {
 """What each code tells the operator; complete, held by a test."""
 
 
-class RefusedError(ValueError):
+class Refused(ValueError):
     """One record cannot be used; `reason` is the code and `message` what was found. It belongs to the dead letters."""
 
     def __init__(self, reason: Reason, message: str) -> None:

@@ -14,7 +14,7 @@ from schemas.avro_types import Record, parse
 AVRO_FOLDER = Path(__file__).parent / "avro"
 
 
-class UnknownSubjectError(KeyError):
+class UnknownSubject(KeyError):
     """No folder of `schemas/avro` has this name; `name` is what was asked for."""
 
     def __init__(self, name: str) -> None:
@@ -67,11 +67,11 @@ def subjects() -> dict[str, Subject]:
 
 
 def subject(name: str) -> Subject:
-    """The subject of this name; raises UnknownSubjectError."""
+    """The subject of this name; raises UnknownSubject."""
     try:
         return subjects()[name]
     except KeyError:
-        raise UnknownSubjectError(name) from None
+        raise UnknownSubject(name) from None
 
 
 def _load(folder: Path) -> Subject:

@@ -13,7 +13,7 @@ MAX_RECORD_BYTES = 1_048_576
 """Greatest size of a record in any topic; a longer value is refused before it is decoded."""
 
 
-class UnknownTopicError(KeyError):
+class UnknownTopic(KeyError):
     """No topic of the table has this name; `name` is what was asked for."""
 
     def __init__(self, name: str) -> None:
@@ -119,17 +119,17 @@ TOPICS: dict[str, Topic] = {
 
 
 def topic(name: str) -> Topic:
-    """The topic of this name with its default partitions; raises UnknownTopicError."""
+    """The topic of this name with its default partitions; raises UnknownTopic."""
     try:
         return TOPICS[name]
     except KeyError:
-        raise UnknownTopicError(name) from None
+        raise UnknownTopic(name) from None
 
 
 def with_partitions(partitions: Mapping[str, int]) -> dict[str, Topic]:
     """All topics by name, with the partition counts of `partitions` where it names one.
 
-    Raises UnknownTopicError, ValueError.
+    Raises UnknownTopic, ValueError.
 
     A count is fixed when the topic is made: it never changes within an epoch.
     """

@@ -2,13 +2,13 @@
 
 from schemas.codec.columnar import Decoded
 from schemas.codec.events import PROFILE_COLUMNS, decode_user_events, decode_user_profiles
-from schemas.codec.records import UnencodableError, decode_record, encode_record
+from schemas.codec.records import Unencodable, decode_record, encode_record
 from schemas.codec.transactions import decode_transactions
 from schemas.codec.wire import (
     RefusedSchema,
     Resolver,
     Schema,
-    SchemaNotResolvedError,
+    SchemaNotResolved,
     Schemas,
     WriterSchema,
     header,
@@ -24,9 +24,9 @@ __all__ = [
     "RefusedSchema",
     "Resolver",
     "Schema",
-    "SchemaNotResolvedError",
+    "SchemaNotResolved",
     "Schemas",
-    "UnencodableError",
+    "Unencodable",
     "WriterSchema",
     "decode_record",
     "decode_transactions",

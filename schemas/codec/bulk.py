@@ -23,7 +23,7 @@ import pyruhvro
 from schemas.avro_types import Array, Enumeration, Map, Nullable, Primitive, Record, Type
 from schemas.codec.scan import check
 from schemas.codec.wire import HEADER_BYTES
-from schemas.reasons import Reason, RefusedError
+from schemas.reasons import Reason, Refused
 
 _FEW = 16
 """Parts of so many records are scanned one by one: that is what naming the reasons takes anyway."""
@@ -68,14 +68,14 @@ def decode_bulk(
     refusals: list[Refusal] = []
     try:
         batch = _decode(guarded, writer, guard)
-    except _BadPartError:
+    except _BadPart:
         refusals = list(_refusals(guarded, writer, guard))
         good = np.delete(good, [refusal.position for refusal in refusals])
         batch = _decode([guarded[position] for position in good], writer, guard)
     return good, _body(batch), refusals
 
 
-class _BadPartError(Exception):
+class _BadPart(Exception):
     """At least one of the values does not decode; which one is not known."""
 
 
@@ -86,7 +86,7 @@ def _refusals(guarded: list[bytes], writer: Record, guard: bytes) -> Iterator[Re
         part = parts.pop()
         try:
             _decode([guarded[position] for position in part], writer, guard)
-        except _BadPartError as error:
+        except _BadPart as error:
             named = list(_scan(guarded, part, writer)) if len(part) <= _FEW else []
             yield from named
             bad = {refusal.position for refusal in named}
@@ -102,20 +102,20 @@ def _scan(guarded: list[bytes], part: list[int], writer: Record) -> Iterator[Ref
     for position in part:
         try:
             check(guarded[position][:-_GUARD_BYTES], HEADER_BYTES, writer)
-        except RefusedError as error:
+        except Refused as error:
             yield Refusal(position, error.reason, error.message)
 
 
 def _decode(guarded: list[bytes], writer: Record, guard: bytes) -> pa.RecordBatch:
-    """Decode all values; raises _BadPartError when one of them is bad."""
+    """Decode all values; raises _BadPart when one of them is bad."""
     try:
         batch = pyruhvro.deserialize_array(guarded, _framed(writer))
         batch.validate(full=True)
     except (ValueError, pa.ArrowInvalid) as error:
-        raise _BadPartError(str(error)) from error
+        raise _BadPart(str(error)) from error
     read_back = np.asarray(batch.column(batch.num_columns - 1)).view(np.int64)
     if (read_back != np.frombuffer(guard, np.int64)).any():
-        raise _BadPartError("the record does not end where the value does")
+        raise _BadPart("the record does not end where the value does")
     return batch
 
 

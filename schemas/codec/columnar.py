@@ -14,7 +14,7 @@ import pyarrow as pa
 from schemas.avro_types import Record
 from schemas.codec.align import Objections, align, arrow_type, mismatch
 from schemas.codec.bulk import decode_bulk, guard_for
-from schemas.codec.wire import HEADER_FAULTS, RefusedSchema, SchemaNotResolvedError, Schemas, WriterSchema, read_headers
+from schemas.codec.wire import HEADER_FAULTS, RefusedSchema, SchemaNotResolved, Schemas, WriterSchema, read_headers
 from schemas.reasons import Reason
 
 Rows = npt.NDArray[np.int64]
@@ -67,7 +67,7 @@ class Rejects:
 def decode_columns(values: Sequence[bytes | None], schemas: Schemas, reader: Record, rejects: Rejects) -> Columns:
     """Decode a slice to the reader's fields; what cannot be decoded is added to `rejects`.
 
-    `schemas` must answer for every id in the slice, else SchemaNotResolvedError is raised and nothing is decided.
+    `schemas` must answer for every id in the slice, else SchemaNotResolved is raised and nothing is decided.
     """
     headers = read_headers(values)
     for place, (reason, message) in enumerate(HEADER_FAULTS, start=1):
@@ -75,7 +75,7 @@ def decode_columns(values: Sequence[bytes | None], schemas: Schemas, reader: Rec
     readable = np.flatnonzero(headers.faults == 0)
     ids = np.unique(headers.ids[readable]).tolist()
     if missing := frozenset(ids) - schemas.keys():
-        raise SchemaNotResolvedError(missing)
+        raise SchemaNotResolved(missing)
     guard = guard_for(headers.data)
     parts = []
     for schema_id in ids:

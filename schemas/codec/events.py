@@ -32,7 +32,7 @@ _MILLISECONDS = pa.timestamp("ms", "UTC")
 def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
     """Values of `user-events` to the EVENT frame without the position columns, with `row`.
 
-    Addresses are truncated here; the whole address is in no frame. Raises SchemaNotResolvedError.
+    Addresses are truncated here; the whole address is in no frame. Raises SchemaNotResolved.
     """
     rejects = Rejects()
     columns = decode_columns(values, schemas, subject("user-event").latest.type, rejects)
@@ -60,7 +60,7 @@ def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Deco
 
 
 def decode_user_profiles(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
-    """Values of `user-profiles` to `PROFILE_COLUMNS`, with `row`. Raises SchemaNotResolvedError.
+    """Values of `user-profiles` to `PROFILE_COLUMNS`, with `row`. Raises SchemaNotResolved.
 
     A record without value is refused as `null_value`: in this topic it deletes the user of its key, which only the
     caller knows.

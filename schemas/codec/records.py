@@ -17,17 +17,17 @@ from schemas.codec.wire import (
     HEADER_BYTES,
     HEADER_FAULTS,
     RefusedSchema,
-    SchemaNotResolvedError,
+    SchemaNotResolved,
     Schemas,
     WriterSchema,
     header,
     read_headers,
 )
-from schemas.reasons import Reason, RefusedError
+from schemas.reasons import Reason, Refused
 from schemas.subjects import SchemaVersion
 
 
-class UnencodableError(ValueError):
+class Unencodable(ValueError):
     """The record does not fit its schema; nothing was written. Correct the record: `subject` names the contract."""
 
     def __init__(self, subject: str, version: int, why: str) -> None:
@@ -37,25 +37,25 @@ class UnencodableError(ValueError):
 
 
 def encode_record(record: Mapping[str, Any], schema: SchemaVersion, schema_id: int) -> bytes:
-    """The record on the wire. `schema_id` is the id that the registry gave to `schema`. Raises UnencodableError."""
+    """The record on the wire. `schema_id` is the id that the registry gave to `schema`. Raises Unencodable."""
     out = io.BytesIO()
     out.write(header(schema_id))
     try:
         fastavro.schemaless_writer(out, _parsed(schema.text), record, strict=True)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise UnencodableError(schema.subject, schema.version, str(error)) from error
+        raise Unencodable(schema.subject, schema.version, str(error)) from error
     return out.getvalue()
 
 
 def decode_record(value: bytes | None, schemas: Schemas, reader: SchemaVersion) -> dict[str, Any]:
     """The record with the fields of `reader`, whatever schema it was written with.
 
-    Raises RefusedError with the reason, also when bytes are left over; SchemaNotResolvedError when `schemas` lacks
+    Raises Refused with the reason, also when bytes are left over; SchemaNotResolved when `schemas` lacks
     its id.
     """
     headers = read_headers([value])
     if value is None or headers.faults[0]:
-        raise RefusedError(*HEADER_FAULTS[headers.faults[0] - 1])
+        raise Refused(*HEADER_FAULTS[headers.faults[0] - 1])
     schema = _writer(int(headers.ids[0]), schemas, reader)
     check(value, HEADER_BYTES, schema.type)
     data = io.BytesIO(value)
@@ -63,18 +63,18 @@ def decode_record(value: bytes | None, schemas: Schemas, reader: SchemaVersion) 
     try:
         record: dict[str, Any] = fastavro.schemaless_reader(data, _parsed(schema.text), _parsed(reader.text))
     except SchemaResolutionError as error:
-        raise RefusedError(Reason.UNKNOWN_SYMBOL, str(error)) from error
+        raise Refused(Reason.UNKNOWN_SYMBOL, str(error)) from error
     return record
 
 
 def _writer(schema_id: int, schemas: Schemas, reader: SchemaVersion) -> WriterSchema:
     if schema_id not in schemas:
-        raise SchemaNotResolvedError(frozenset({schema_id}))
+        raise SchemaNotResolved(frozenset({schema_id}))
     schema = schemas[schema_id]
     if isinstance(schema, RefusedSchema):
-        raise RefusedError(schema.reason, schema.message)
+        raise Refused(schema.reason, schema.message)
     if why := mismatch(schema.type, reader.type):
-        raise RefusedError(Reason.INCOMPATIBLE_SCHEMA, f"schema {schema_id}: {why}")
+        raise Refused(Reason.INCOMPATIBLE_SCHEMA, f"schema {schema_id}: {why}")
     return schema
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from schemas.avro_types import Array, Enumeration, Map, Nullable, Primitive, Record, Type
-from schemas.reasons import Reason, RefusedError
+from schemas.reasons import Reason, Refused
 
 _CONTINUES = 0x80
 _WORD_BITS = 64
@@ -21,14 +21,12 @@ _INT_LIMIT = 2**31
 
 
 def check(data: bytes, start: int, schema: Type) -> None:
-    """Pass when a record of `schema` begins at `start` and ends where the data does; else raise RefusedError."""
+    """Pass when a record of `schema` begins at `start` and ends where the data does; else raise Refused."""
     scanner = _Scanner(data, start)
     scanner.skip(schema)
     left = len(data) - scanner.position
     if left:
-        raise RefusedError(
-            Reason.TRAILING_BYTES, f"{left} bytes after the record, which ends at byte {scanner.position}"
-        )
+        raise Refused(Reason.TRAILING_BYTES, f"{left} bytes after the record, which ends at byte {scanner.position}")
 
 
 @dataclass
@@ -55,7 +53,7 @@ class _Scanner:
                     self.skip(field.type)
 
     def _refuse(self, reason: Reason, message: str) -> NoReturn:
-        raise RefusedError(reason, f"{message}, at byte {self.position}")
+        raise Refused(reason, f"{message}, at byte {self.position}")
 
     def _take(self, count: int) -> bytes:
         end = self.position + count
@@ -103,7 +101,7 @@ class _Scanner:
             try:
                 taken.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise RefusedError(Reason.INVALID_UTF8, f"{error.reason}, before byte {self.position}") from error
+                raise Refused(Reason.INVALID_UTF8, f"{error.reason}, before byte {self.position}") from error
 
     def _union(self, inner: Type, null_first: bool) -> None:
         branch = self._varint()

@@ -23,7 +23,7 @@ def decode_transactions(values: Sequence[bytes | None], schemas: Schemas) -> Dec
     """Values of `transactions` to the ORDER frame without the position columns, with `row`.
 
     Amounts and prices are minor units of the currency. A record of an unknown currency, or with an amount or price
-    that has no minor units, is refused. Raises SchemaNotResolvedError.
+    that has no minor units, is refused. Raises SchemaNotResolved.
     """
     rejects = Rejects()
     columns = decode_columns(values, schemas, subject("transaction").latest.type, rejects)

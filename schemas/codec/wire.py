@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.avro_types import Record, UnsupportedSchemaError, parse
+from schemas.avro_types import Record, UnsupportedSchema, parse
 from schemas.reasons import Reason
 from schemas.topics import MAX_RECORD_BYTES
 
@@ -44,7 +44,7 @@ Resolver = Callable[[int], Schema]
 """Answers what an id stands for. Raises when it cannot know; it never guesses, so a lost registry stops the slice."""
 
 
-class SchemaNotResolvedError(LookupError):
+class SchemaNotResolved(LookupError):
     """Records name schema ids that were not asked for.
 
     Resolve `schema_ids` of the values first. The ids are in `missing`.
@@ -59,7 +59,7 @@ def writer_schema(schema_id: int, text: str) -> Schema:
     """What the schema text of an id means here."""
     try:
         return WriterSchema(schema_id, text, parse(text))
-    except UnsupportedSchemaError as error:
+    except UnsupportedSchema as error:
         return RefusedSchema(schema_id, Reason.UNSUPPORTED_SCHEMA, f"schema {schema_id}: {error.reason}")
 
 

@@ -19,7 +19,7 @@ from schemas.codec import (
     decode_user_profiles,
 )
 from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, TIMESTAMP
-from schemas.reasons import RefusedError
+from schemas.reasons import Reason, Refused
 from schemas.subjects import subject, subjects
 from tests.schemas.examples import FOLDER, IDS, Example, examples, name_of, schemas
 
@@ -81,7 +81,7 @@ def test_a_bad_example_is_refused_at_decode(example: Example) -> None:
     assert decoded.frame.is_empty()
     assert decoded.rejects["reason"].to_list() == [example.reason]
     if example.reason not in {"unknown_currency", "amount_not_finite", "amount_range"}:
-        with pytest.raises(RefusedError) as refused:
+        with pytest.raises(Refused) as refused:
             decode_record(example.value, schemas(), subject(example.subject).latest)
         assert refused.value.reason == example.reason
 
@@ -150,4 +150,4 @@ def test_every_subject_has_a_good_example_of_every_version() -> None:
 def test_every_reason_of_the_codec_has_an_example() -> None:
     shown = {example.reason for example in BAD}
     not_shown = {"too_large", "unsupported_schema", "bad_boolean", "undecodable", "unknown_platform"}
-    assert {reason.value for reason in rules.Reason} - shown == not_shown
+    assert {reason.value for reason in Reason} - shown == not_shown
