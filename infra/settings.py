@@ -31,8 +31,16 @@ class _Frozen(BaseModel):
 class Login(_Frozen):
     """A name and its password."""
 
-    user: str = ""
+    user: str
     password: SecretStr = SecretStr("")
+
+
+class _Analyst(Login):
+    user: str = "analyst"
+
+
+class _Admin(Login):
+    user: str = "admin"
 
 
 class Kafka(_Frozen):
@@ -79,12 +87,16 @@ class ClickHouse(_Frozen):
     database: str = "rivermeet"
     user: str = "writer"
     password: SecretStr = SecretStr("")
-    analyst: Login = Login(user="analyst")
-    admin: Login = Login(user="admin")
+    analyst: _Analyst = _Analyst()
+    admin: _Admin = _Admin()
 
     def login(self, role: Role) -> Login:
         """Name and password of one of the three users."""
-        logins = {"writer": Login(user=self.user, password=self.password), "analyst": self.analyst, "admin": self.admin}
+        logins: dict[Role, Login] = {
+            "writer": Login(user=self.user, password=self.password),
+            "analyst": self.analyst,
+            "admin": self.admin,
+        }
         return logins[role]
 
 

@@ -1,0 +1,99 @@
+"""Processes are found by their mark alone, and ended to the last one, but no other is ever touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.stack.processes import SERVICE, STACK, end, find, leads, log_tail, start
+
+SLEEP = "import time; time.sleep(300)"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); {SLEEP}"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {SLEEP}"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    end(tmp_path, None, 0)
+
+
+def run(home: Path, service: str, program: str) -> int:
+    return start(home, service, (sys.executable, "-c", program), {})
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.02)
+
+
+def test_a_service_is_found_with_its_descendants_its_leader_first(home: Path) -> None:
+    pid = run(home, "one", PARENT)
+    until(lambda: len(find(home).get("one", [])) == 2)
+
+    members = find(home)["one"]
+    assert members[0].pid == pid
+    assert leads(members[0])
+
+
+def test_end_reaches_descendants_in_sessions_of_their_own(home: Path) -> None:
+    run(home, "one", PARENT)
+    until(lambda: len(find(home).get("one", [])) == 2)
+
+    assert end(home, None, 5) == ["one"]
+    assert find(home) == {}
+
+
+def test_descendants_of_a_killed_leader_are_found_and_ended(home: Path) -> None:
+    pid = run(home, "one", PARENT)
+    until(lambda: len(find(home).get("one", [])) == 2)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+    (orphan,) = find(home)["one"]
+    assert orphan.pid != pid
+    assert end(home, ["one"], 5) == ["one"]
+    assert not orphan.is_running()
+
+
+def test_who_ignores_the_request_to_end_is_killed(home: Path) -> None:
+    run(home, "deaf", STUBBORN)
+    until(lambda: log_tail(home, "deaf") == "deaf")
+
+    assert end(home, None, 0.2) == ["deaf"]
+    assert find(home) == {}
+
+
+def test_only_the_named_services_of_this_stack_are_ended(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    kept = [run(home, "two", SLEEP), run(elsewhere, "one", SLEEP)]
+    run(home, "one", SLEEP)
+
+    assert end(home, ["one"], 5) == ["one"]
+    assert all(psutil.pid_exists(pid) for pid in kept)
+    end(elsewhere, None, 5)
+
+
+def test_a_program_that_only_uses_the_stack_is_not_ours(home: Path) -> None:
+    environment = {**os.environ, "RIVERMEET_HOME": str(home)}
+    with subprocess.Popen([sys.executable, "-c", SLEEP], env=environment) as user:
+        assert end(home, None, 5) == []
+        assert user.poll() is None
+        user.kill()
+
+
+def test_half_a_mark_is_no_mark(home: Path) -> None:
+    for variables in ({STACK: str(home)}, {SERVICE: "one"}):
+        with subprocess.Popen([sys.executable, "-c", SLEEP], env={**os.environ, **variables}) as process:
+            assert find(home) == {}
+            process.kill()

@@ -1,0 +1,168 @@
+"""Order, failure and repair of a stack, shown on small services that do nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.settings import Settings
+from infra.stack.errors import PortTakenError, ServiceFailedError, UnknownServiceError
+from infra.stack.plan import Command, Node, Service, Step
+from infra.stack.processes import find
+from infra.stack.run import Outcome, down, up
+
+SLEEP = "import time; time.sleep(300)"
+
+
+def service(name: str, *needs: str, program: str = SLEEP) -> Service:
+    def command(_settings: Settings) -> Command:
+        return Command((sys.executable, "-c", program))
+
+    return Service(name, command, lambda settings: name in find(settings.home), needs=needs)
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+    monkeypatch.setattr("infra.stack.run.NODES", nodes)
+    monkeypatch.setattr("infra.stack.run.GRACE_SECONDS", 5)
+    return nodes
+
+
+@pytest.fixture
+def home(tmp_path: Path, nodes: dict[str, Node]) -> Iterator[Path]:
+    yield tmp_path / "home"
+    down(tmp_path / "home")
+
+
+def start(home: Path, *names: str) -> Outcome:
+    return up(home, names, lambda _line: None)
+
+
+def add(nodes: dict[str, Node], *added: Node) -> None:
+    nodes.update({node.name: node for node in added})
+
+
+def pids(home: Path) -> dict[str, int]:
+    return {name: members[0].pid for name, members in find(home).items()}
+
+
+def test_up_twice_changes_nothing(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"), service("two", "one"))
+    first = start(home)
+    before = pids(home)
+    second = start(home)
+
+    assert (first.started, second.started, second.kept) == (["one", "two"], [], ["one", "two"])
+    assert pids(home) == before
+
+
+def test_up_repairs_what_was_killed_and_only_that(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"), service("two"))
+    start(home)
+    before = pids(home)
+    os.kill(before["one"], signal.SIGKILL)
+
+    assert start(home).started == ["one"]
+    assert pids(home)["two"] == before["two"]
+    assert pids(home)["one"] != before["one"]
+
+
+def test_a_name_brings_what_it_needs_and_no_more(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"), service("two", "one"), service("three"))
+
+    assert start(home, "two").started == ["one", "two"]
+
+
+def test_steps_run_between_what_they_need_and_what_needs_them(home: Path, nodes: dict[str, Node]) -> None:
+    seen: list[list[str]] = []
+    step = Step("step", lambda settings: seen.append(sorted(find(settings.home))), needs=("one",))
+    add(nodes, service("one"), step, service("two", "step"))
+    start(home)
+
+    assert seen == [["one"]]
+
+
+def test_a_service_that_ends_at_once_says_why(home: Path, nodes: dict[str, Node]) -> None:
+    broken = replace(service("broken", program="raise SystemExit('no such disk')"), ready=lambda _settings: False)
+    add(nodes, broken, service("after", "broken"))
+
+    with pytest.raises(ServiceFailedError, match=r"broken ended at once[\s\S]*no such disk"):
+        start(home)
+    assert "after" not in find(home)
+
+
+def test_a_service_that_never_gets_ready_is_given_up(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, replace(service("slow"), ready=lambda _settings: False, seconds=0.3))
+
+    with pytest.raises(ServiceFailedError, match="slow was not ready after 0 s"):
+        start(home)
+
+
+def test_one_failure_ends_the_wait_for_the_others(home: Path, nodes: dict[str, Node]) -> None:
+    broken = replace(service("broken", program="raise SystemExit(1)"), ready=lambda _settings: False)
+    add(nodes, replace(service("slow"), ready=lambda _settings: False, seconds=3600), broken)
+
+    with pytest.raises(ServiceFailedError, match="broken"):
+        start(home)
+
+
+def test_a_taken_port_is_named_with_its_holder_and_the_remedy(
+    home: Path, nodes: dict[str, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(nodes, replace(service("kafka"), ports=("kafka",)))
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        monkeypatch.setenv("RIVERMEET_PORTS__KAFKA", str(holder.getsockname()[1]))
+        with pytest.raises(PortTakenError, match=rf"\(pid {os.getpid()}\): .*RIVERMEET_PORTS__KAFKA"):
+            start(home)
+
+
+def test_an_unknown_service_is_refused_with_the_known_ones(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"))
+
+    with pytest.raises(UnknownServiceError, match="'tow'; there are one"):
+        start(home, "tow")
+
+
+def test_two_stacks_do_not_touch_each_other(home: Path, nodes: dict[str, Node], tmp_path: Path) -> None:
+    add(nodes, service("one"))
+    other = tmp_path / "other"
+    start(home)
+    start(other)
+
+    assert down(other) == ["one"]
+    assert list(find(home)) == ["one"]
+
+
+def test_down_leaves_no_process_and_keeps_the_data(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"))
+    start(home)
+
+    assert down(home) == ["one"]
+    assert find(home) == {}
+    assert (home / "stack.json").exists()
+
+
+def test_down_with_wipe_removes_the_folder(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"))
+    start(home)
+    down(home, wipe=True)
+
+    assert not home.exists()
+
+
+def test_processes_are_ended_even_if_the_folder_is_gone(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"))
+    start(home)
+    for path in sorted(home.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    home.rmdir()
+
+    assert down(home) == ["one"]
