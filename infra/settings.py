@@ -66,16 +66,9 @@ class Kafka(_Frozen):
 
 
 class Registry(_Frozen):
-    """The schema registry's Confluent API; ``user`` and ``password`` are empty where none are asked for."""
+    """The schema registry's Confluent API; a login, where one is asked for, is part of the address."""
 
     url: str = f"http://{LOOPBACK}:8081/apis/ccompat/v7"
-    user: str = ""
-    password: SecretStr = SecretStr("")
-
-    def client_config(self) -> dict[str, str]:
-        """Options of confluent-kafka's ``SchemaRegistryClient``."""
-        login = f"{self.user}:{self.password.get_secret_value()}"
-        return {"url": self.url} | ({"basic.auth.user.info": login} if self.user else {})
 
 
 class ClickHouse(_Frozen):

@@ -41,6 +41,16 @@ def create_topics(settings: Settings) -> None:
         created.result(SECONDS)
 
 
+def register_schemas(settings: Settings) -> None:
+    """Register every version of every contract that a topic carries."""
+    from schemas.registry import IncompatibleVersion, Registry, RegistryUnavailable
+
+    try:
+        Registry(settings.registry.url).register_all()
+    except (IncompatibleVersion, RegistryUnavailable) as error:
+        raise StackError(str(error)) from error
+
+
 def migrate_clickhouse(settings: Settings) -> None:
     """Create the database, its tables and its views, or bring them up to date."""
     from infra.clients.clickhouse import connect, migrate
@@ -56,4 +66,5 @@ def migrate_clickhouse(settings: Settings) -> None:
 
 
 TOPICS = Step("topics", create_topics, needs=("kafka",))
+SCHEMAS = Step("schemas", register_schemas, needs=("registry",))
 TABLES = Step("tables", migrate_clickhouse, needs=("clickhouse",))
