@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.settings import ROOT, Cassandra, ClickHouse
 from tests.support.stack import RunStack, clear_settings, free_port_environment
 
 
@@ -41,3 +43,24 @@ def kafka(run_stack: RunStack) -> str:
 def registry_url(run_stack: RunStack) -> str:
     """Address of the Confluent API of a real schema registry; use subjects of your own."""
     return run_stack.server("registry").registry.url
+
+
+@pytest.fixture(scope="session")
+def cassandra(run_stack: RunStack) -> Cassandra:
+    """Address and login of a real node; use keyspaces of your own."""
+    return run_stack.server("cassandra").cassandra
+
+
+@pytest.fixture(scope="session")
+def clickhouse(run_stack: RunStack) -> ClickHouse:
+    """Address and logins of a process that owns the engine; it holds no database of ours until a test makes one."""
+    return run_stack.server("clickhouse").clickhouse
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; a test that asks for it is skipped where there is none."""
+    folder = Path(os.environ.get("RIVERMEET_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no real data sets here: name their folder in RIVERMEET_TEST_DATA")
+    return folder

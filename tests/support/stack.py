@@ -10,14 +10,14 @@ from infra.stack.run import down, up
 
 
 class RunStack:
-    """Servers of one test run; `server` starts one lazily, `stop` ends all."""
+    """Servers of one test run; `server` starts them lazily, `stop` ends all."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    def server(self, name: str) -> Settings:
-        """Start this server and what it needs, unless it runs; answers the settings that lead to it."""
-        up(self.home, [name], lambda _line: None)
+    def server(self, *names: str) -> Settings:
+        """Start these services or steps and what they need, unless they run; answers the settings that lead there."""
+        up(self.home, names, lambda _line: None)
         return load_settings(self.home)
 
     def stop(self) -> None:
