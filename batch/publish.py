@@ -111,7 +111,8 @@ def publish(
 ) -> list[Publication]:
     """Writes the pointer for all days of the candidate in one insert, or raises a `PublicationRefused`.
 
-    The place in the history is taken by writing: of two publishers that checked the same state, the views let one count.
+    The place in the history is taken by writing: of two publishers that checked the same state, only
+    one counts for the views.
     """
     current = current_publications(client, candidate.dataset)
     check(candidate.days, current, candidate.version, candidate.coverage)

@@ -8,7 +8,7 @@ TIMESTAMP = pl.Datetime("ms", "UTC")
 STRING_MAP = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
 
 POSITION = ("log_epoch", "log_partition", "log_offset")
-"""Where a record stands in the log. `log_epoch` is bound to the topic's id; offsets compare within one epoch and partition."""
+"""Where a record stands in the log. `log_epoch` is bound to the topic's id; offsets compare within an epoch and partition."""
 
 GROUP = ("tenant_id", "session_id", "log_epoch", "log_partition")
 """What sessions are folded by: all events of one group lie in one partition, so their order is the log's."""
@@ -42,7 +42,7 @@ EVENT_COLUMNS: dict[str, pl.DataType] = {
     "schema_id": pl.Int32(),
     **POSITION_COLUMNS,
 }
-"""One decoded `UserEvent` that can be used. `user_id`, `product_id`, `page`, `search_query` and `referrer` may be null."""
+"""One decoded `UserEvent` that can be used. `user_id`, `product_id`, `page`, `search_query`, `referrer` may be null."""
 
 ORDER_ITEM = pl.Struct({"product_id": pl.String, "quantity": pl.Int32, "price_minor": pl.Int64, "category": pl.String})
 

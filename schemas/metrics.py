@@ -36,7 +36,9 @@ class Metric:
     scale: float = 1.0
 
 
-def _daily(name: str, kind: Kind, source: Source, unit: str, meaning: str, *, value: str = "1", where: str = "1 = 1") -> Metric:
+def _daily(
+    name: str, kind: Kind, source: Source, unit: str, meaning: str, *, value: str = "1", where: str = "1 = 1"
+) -> Metric:
     return Metric(name, "daily_metrics", kind, unit, meaning, source, value, where)
 
 
@@ -55,8 +57,17 @@ def _revenue(name: str, kind: Kind, unit: str, meaning: str, *, value: str = "1"
 
 
 METRICS: tuple[Metric, ...] = (
-    _daily("active_users", "distinct", "sessions", "users", "Distinct signed-in users of the day's sessions", value="user_id"),
-    _daily("visitors", "distinct", "sessions", "visitors", "Distinct visitors of the day's sessions", value="visitor_id"),
+    _daily(
+        "active_users",
+        "distinct",
+        "sessions",
+        "users",
+        "Distinct signed-in users of the day's sessions",
+        value="user_id",
+    ),
+    _daily(
+        "visitors", "distinct", "sessions", "visitors", "Distinct visitors of the day's sessions", value="visitor_id"
+    ),
     _daily("sessions", "count", "sessions", "sessions", "Sessions that begin on the day"),
     _daily("engaged_sessions", "count", "sessions", "sessions", "Sessions that are engaged", where="engaged"),
     _daily("bounced_sessions", "count", "sessions", "sessions", "Sessions that are not engaged", where="NOT engaged"),

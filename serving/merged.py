@@ -31,6 +31,7 @@ ANALYST = (
 
 _ITEMS = "Array(Tuple(product_id String, quantity Int32, price_minor Int64, category String))"
 
+
 def statements() -> list[tuple[str, str]]:
     """(name, CREATE OR REPLACE VIEW ...) of every view, in an order in which they can be created."""
     filling = _filling()

@@ -142,6 +142,10 @@ class AsDelivered(Schema):  # type: ignore[misc]  # faust is untyped
 class Worker(faust.Worker):  # type: ignore[misc]  # faust is untyped
     """Ends within `STOP_SECONDS` of a signal, whatever hangs: what is not committed is read again."""
 
+    def __init__(self, app: Any) -> None:
+        super().__init__(app, override_logging=False, redirect_stdouts=False, quiet=True)
+        self.spinner = None
+
     def _schedule_shutdown(self, signal: Any) -> None:
         end_within(STOP_SECONDS)
         super()._schedule_shutdown(signal)
@@ -151,7 +155,7 @@ def run(options: WorkerOptions, logs: Mapping[str, Log], engine: Engine) -> NoRe
     """Work until SIGTERM or SIGINT (exit code 0), or until something cannot be mended by waiting (1)."""
     wiring = Wiring(options, logs, engine)
     try:
-        Worker(wiring.app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
+        Worker(wiring.app).execute_from_commandline()
     finally:
         wiring.health.gone()
     raise SystemExit(1)  # not reached: Faust's worker always exits, which its types do not say

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.ledger import Committable
@@ -15,7 +15,7 @@ from streams.ledger import Committable
 log = logging.getLogger(__name__)
 
 
-class SliceThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped
+class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped
     """The thread that the Kafka client lives in."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -37,6 +37,9 @@ class SliceThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is unt
         offsets = {
             TopicPartition(*tp): OffsetAndMetadata(at.offset, str(at.append_time)) for tp, at in positions.items()
         }
+        if self._ensure_consumer()._coordinator.generation == driver.DEFAULT_GENERATION_ID:
+            # Brokers take the commit of a stranger while a group is empty; it could take back a later owner's.
+            return False
         try:
             # The client itself would try again without end while no broker answers.
             await asyncio.wait_for(self._ensure_consumer().commit(offsets), timeout)

@@ -22,7 +22,7 @@ def _empty(columns: dict[str, pl.DataType]) -> pl.DataFrame:
 
 @dataclass
 class Memory:
-    """`events`: all used events of the groups in memory; `facts`: order facts; `windows`: product counts; `progress`."""
+    """`events`: used events of the groups in memory; `facts`: order facts; `windows`: product counts; `progress`."""
 
     events: pl.DataFrame = field(default_factory=lambda: _empty(sessions.STATE_COLUMNS))
     facts: pl.DataFrame = field(default_factory=lambda: _empty(orders.STATE_COLUMNS))

@@ -1,4 +1,4 @@
-"""Reads back from ClickHouse what the memory does not hold: stored records below the start of a tick, of both layers."""
+"""Reads back from ClickHouse what the memory does not hold: stored records of both layers below the start of a tick."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WINDOW_EVENT_COLUMNS = {
 
 
 class History:
-    """Stored records, each once by its position. Every table of events is a source: a used event is one in all of them."""
+    """Stored records, each once by its position. Every table of events is a source: used in one is used in all."""
 
     def __init__(self, client: Client, horizon_days: int) -> None:
         self._client = client
@@ -55,13 +55,16 @@ class History:
         return _known(parts, orders.STATE_COLUMNS, transactions, ORDER_GROUP, below)
 
     def windows(self, windows: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
-        """Counts (`WINDOW_COLUMNS`) of these windows (`WINDOW_KEYS`), from stored events that were in time for their day."""
+        """Counts (`WINDOW_COLUMNS`) of these windows (`WINDOW_KEYS`), from stored events in time for their day."""
         in_time = "toDate(append_time) <= day + %(horizon)s"
         where = f"(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND {in_time}"
         days = windows["day"].unique().to_list()
         parts = [
             self._read(
-                _WINDOW_TABLES, _WINDOW_EVENT_COLUMNS, where, {"keys": keys, "days": days, "horizon": self._horizon_days}
+                _WINDOW_TABLES,
+                _WINDOW_EVENT_COLUMNS,
+                where,
+                {"keys": keys, "days": days, "horizon": self._horizon_days},
             )
             for keys in _chunks(windows, ("tenant_id", "product_id"))
         ]
@@ -97,6 +100,7 @@ def _known(
 def _below(stored: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
     """Rows of the tick's partitions below its start. What lies past it is applied again from the log."""
     starts = pl.DataFrame(
-        {"log_partition": list(below), "start": list(below.values())}, schema={"log_partition": pl.Int32, "start": pl.Int64}
+        {"log_partition": list(below), "start": list(below.values())},
+        schema={"log_partition": pl.Int32, "start": pl.Int64},
     )
     return stored.join(starts, on="log_partition").filter(pl.col("log_offset") < pl.col("start")).drop("start")

@@ -57,7 +57,9 @@ def apply(known: pl.DataFrame, new: pl.DataFrame, rules: SessionRules, horizon: 
     `known` holds all events (`STATE_COLUMNS`) of the groups that `new` (`EVENT_COLUMNS`) touches, below the slices.
     """
     marked = first_offsets(
-        pl.concat([known.select(*STATE_COLUMNS).with_columns(new=False), new.select(*STATE_COLUMNS).with_columns(new=True)])
+        pl.concat(
+            [known.select(*STATE_COLUMNS).with_columns(new=False), new.select(*STATE_COLUMNS).with_columns(new=True)]
+        )
     )
     verdicts = new.join(
         marked.filter(pl.col("new")).select(*GROUP, "log_offset", "first_offset"), on=[*GROUP, "log_offset"]
@@ -86,7 +88,7 @@ def _touched_days(numbered: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(groups: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, horizon: timedelta) -> pl.DataFrame:
-    """All sessions of each touched group and day, as of the group's last used offset; days past their horizon are left out."""
+    """All sessions of each touched group and day, as of the group's last used offset, but for days past their horizon."""
     sessions = summarise(number_sessions(groups, rules), rules).with_columns(day=utc_day("session_start"))
     nested = sessions.group_by(*GROUP, "day", maintain_order=True).agg(sessions=pl.struct(_NESTED))
     hot = pl.col("day") + horizon >= utc_day("append_time")

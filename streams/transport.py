@@ -84,12 +84,14 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let the running tick end and commit it while the partitions are still ours, then drop them."""
-        if revoked:
-            self.stop_flow()
-            await self._listener.settle(self._options.settle)
-            await self.commit()
-        self._drop(revoked)
-        await super().on_partitions_revoked(revoked)
+        try:
+            if revoked:
+                self.stop_flow()
+                await self._listener.settle(self._options.settle)
+                await self.commit()
+        finally:
+            self._drop(revoked)
+            await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Drop all that is known of any partition; `perform_seek` then begins anew."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import clickhouse_connect
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from infra.settings import ClickHouse, Role
 from schemas.tables import Migration
@@ -16,6 +18,10 @@ from schemas.tables import Migration
 CONNECT_TIMEOUT_S = 10
 QUERY_TIMEOUT_S = 300
 _LARGE_STATEMENT = {"max_query_size": 64 << 20, "max_ast_elements": 1_000_000, "max_expanded_ast_elements": 1_000_000}
+
+_PASSING = frozenset({159, 160, 202, 203, 209, 210, 236, 241, 242, 243, 252, 319, 373, 425, 999})
+"""Error codes that time mends: timeouts, too many queries, network, aborted, memory, read-only, no space, too many
+parts, unknown insert status, session locked, system error, Keeper."""
 
 
 class Client(Protocol):
@@ -38,6 +44,14 @@ class Client(Protocol):
     def close(self) -> None:
         """Closes the connections."""
         ...
+
+
+class StoreUnavailable(Exception):
+    """ClickHouse cannot take the statement now; the same statement may be tried again later."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"ClickHouse cannot answer now: {reason}")
+        self.reason = reason
 
 
 class MigrationChanged(Exception):
@@ -66,16 +80,20 @@ def connect(settings: ClickHouse, role: Role = "writer", database: str | None = 
         autogenerate_session_id=False,
         tz_mode="aware",
     )
-    return cast(Client, client)
+    return cast("Client", client)
 
 
 def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
-    """Inserts a frame whose columns are named as those of the table; lists of (key, value) fill columns of type Map."""
+    """Inserts a frame whose columns are named as those of the table; lists of (key, value) fill columns of type Map.
+
+    Returns when the rows are acknowledged; raises `StoreUnavailable`.
+    """
     arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     for index, name in enumerate(arrow.column_names):
         if _is_map(arrow.schema.field(name).type):
             arrow = arrow.set_column(index, name, _as_map(arrow.column(name).combine_chunks()))
-    client.insert_arrow(table, arrow)
+    with _unavailable():
+        client.insert_arrow(table, arrow)
 
 
 def _is_map(dtype: pa.DataType) -> bool:
@@ -97,10 +115,24 @@ def _offsets(lists: pa.LargeListArray) -> pa.Array:
 def select(
     client: Client, sql: str, columns: Mapping[str, pl.DataType], parameters: Mapping[str, Any] | None = None
 ) -> pl.DataFrame:
-    """Runs a query and returns exactly `columns`, cast to their types."""
-    table = client.query_arrow(sql, parameters=parameters, settings=_LARGE_STATEMENT)
-    frame = cast(pl.DataFrame, pl.from_arrow(table)) if table.num_columns else pl.DataFrame(schema=dict(columns))
+    """Runs a query and returns exactly `columns`, cast to their types. Raises `StoreUnavailable`."""
+    with _unavailable():
+        table = client.query_arrow(sql, parameters=parameters, settings=_LARGE_STATEMENT)
+    frame = cast("pl.DataFrame", pl.from_arrow(table)) if table.num_columns else pl.DataFrame(schema=dict(columns))
     return frame.select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Tells what time mends (no connection, no memory, too many parts, a restart) from a statement that is wrong."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable(str(error)) from error
+    except DatabaseError as error:
+        if error.code in _PASSING:
+            raise StoreUnavailable(str(error)) from error
+        raise
 
 
 def migrate(client: Client, migrations: Iterable[Migration], views: Iterable[tuple[str, str]]) -> list[str]:

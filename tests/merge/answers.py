@@ -6,8 +6,9 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
+from tests.merge.log import LOGS
 from tests.merge.store import HoleError, Store
-from tests.merge.world import DATASETS, HORIZON, LOGS, World
+from tests.merge.world import DATASETS, HORIZON, World
 from tests.oracle.answer import Answer, below, day_limit, fold
 from tests.oracle.records import Log
 from tests.oracle.verdicts import Rules
@@ -43,11 +44,11 @@ class Readings:
 def check(world: World) -> int:
     """Compares every day; returns how many answers were errors that name a hole. Raises `WrongAnswer`."""
     records, readings, holes = world.log.all(), Readings(world.store), 0
-    applied = {log: 0 for log in LOGS} | _applied(world.store)
+    applied = dict.fromkeys(LOGS, 0) | _applied(world.store)
     settled = world.is_settled()
     folded: dict[tuple[int, ...], Answer] = {}
     for day in world.days():
-        cut = {log: 0 for log in LOGS} | _cuts(world.store, day)
+        cut = dict.fromkeys(LOGS, 0) | _cuts(world.store, day)
         limit = day_limit(records, day, cut, applied, ORACLE_RULES)
         key = tuple(limit[log] for log in LOGS)
         if key not in folded:
@@ -68,8 +69,7 @@ def _applied(store: Store) -> dict[Log, int]:
 
 def _cuts(store: Store, day: date) -> dict[Log, int]:
     rows = store.rows(
-        "SELECT dataset, arrayJoin(mapKeys(cut)) AS p, cut[p] AS below FROM current_publications"
-        f" WHERE day = '{day}'"
+        f"SELECT dataset, arrayJoin(mapKeys(cut)) AS p, cut[p] AS below FROM current_publications WHERE day = '{day}'"
     )
     return {Log(DATASETS[row["dataset"]][0].topic, 1, row["p"]): row["below"] for row in rows}
 
@@ -98,8 +98,10 @@ def orders_equal(readings: Readings, day: date, want: Answer) -> None:
 
 def sessions_equal(readings: Readings, day: date, want: Answer) -> None:
     expected = [asdict(session) for session in want.sessions]
-    got = [{name: _ms(row[name]) for name in expected[0]} for row in readings.of("sessions", day)] if expected else (
-        readings.of("sessions", day)
+    got = (
+        [{name: _ms(row[name]) for name in expected[0]} for row in readings.of("sessions", day)]
+        if expected
+        else (readings.of("sessions", day))
     )
     _compare("sessions", day, _sorted(expected), _sorted(got))
 
@@ -117,9 +119,11 @@ def products_equal(readings: Readings, day: date, want: Answer) -> None:
 def metrics_equal(readings: Readings, day: date, want: Answer) -> None:
     expected = {key.tenant_id: _rounded(asdict(row)) for key, row in want.daily_metrics.items()}
     rows = {row["tenant_id"]: row for row in readings.of("daily_metrics", day)}
-    got = {tenant: _rounded({name: row[name] for name in next(iter(expected.values()))}) for tenant, row in rows.items()} if (
-        expected
-    ) else rows
+    got = (
+        {tenant: _rounded({name: row[name] for name in next(iter(expected.values()))}) for tenant, row in rows.items()}
+        if (expected)
+        else rows
+    )
     _compare("daily_metrics", day, expected, got)
 
 

@@ -56,5 +56,7 @@ class Lake:
     def records(self, snapshot: int) -> list[LogRecord]:
         """Every record below the coverage, once."""
         end = self.coverage(snapshot).end
-        found = {r.position: r for commit in self.lineage(snapshot) for r in commit.records if r.offset < end[r.partition]}
+        found = {
+            r.position: r for commit in self.lineage(snapshot) for r in commit.records if r.offset < end[r.partition]
+        }
         return list(found.values())

@@ -63,7 +63,12 @@ class TheLog:
             "sessionId": rng.choice(SESSIONS),
             "eventType": rng.choice(["page_view", "page_view", "click", "purchase", "add_to_cart", "search"]),
             "properties": rng.choice([{}, {"page": "/a"}, {"page": "/b", "productId": "p0"}, {"productId": "p1"}]),
-            "context": {"userAgent": "", "ip": "", "platform": rng.choice(["web", "ios"]), "referrer": rng.choice([None, "r"])},
+            "context": {
+                "userAgent": "",
+                "ip": "",
+                "platform": rng.choice(["web", "ios"]),
+                "referrer": rng.choice([None, "r"]),
+            },
             "tenantId": "t0" if rng.random() < 0.9 else "t1",
         }
         return value | self._when(rng, value)

@@ -47,12 +47,12 @@ class Store:
         """Rows of a query; raises `HoleError` when the answer is that there is a hole."""
         try:
             table = self.client.query_arrow(sql)
-        except Exception as error:  # noqa: BLE001 (the engine's errors have no common class of their own)
+        except Exception as error:
             self._drain()
             if "INCOMPLETE" in str(error):
                 raise HoleError(str(error)[:300]) from error
             raise
-        return cast(pl.DataFrame, pl.from_arrow(table)).to_dicts() if table.num_columns else []
+        return cast("pl.DataFrame", pl.from_arrow(table)).to_dicts() if table.num_columns else []
 
     def _drain(self) -> None:
         """The engine in this process leaves the unread part of a failed query in front of the next one's result."""
@@ -65,6 +65,6 @@ def opened(folder: Path) -> Iterator[Store]:
     client = clickhouse_connect.get_client(interface="chdb", path=str(folder))
     client.command("CREATE DATABASE IF NOT EXISTS rivermeet")
     client.command("USE rivermeet")
-    migrate(cast(Client, client), clickhouse_migrations(), statements())
-    yield Store(cast(Client, client))
+    migrate(cast("Client", client), clickhouse_migrations(), statements())
+    yield Store(cast("Client", client))
     client.close()

@@ -21,7 +21,6 @@ from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
 from streams.engine import Engine
 from streams.holes import WaitForPublication
-from streams.memory import Memory
 from streams.records import Range, Records
 from streams.slices import Slice
 from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
@@ -34,9 +33,7 @@ from tests.oracle.records import utc_day as day_of_ms
 HORIZON = Horizon(2)
 RULES = SessionRules()
 DATASETS = {"events": EVENT_LOGS, "orders": (ORDER_LOG,)}
-NO_REACH = pl.DataFrame(
-    schema={"log_partition": pl.Int32, "event_days": pl.List(pl.Date), "last_offset": pl.Int64}
-)
+NO_REACH = pl.DataFrame(schema={"log_partition": pl.Int32, "event_days": pl.List(pl.Date), "last_offset": pl.Int64})
 
 
 def _no_slices(slices: Sequence[Slice]) -> Records:
@@ -45,6 +42,9 @@ def _no_slices(slices: Sequence[Slice]) -> Records:
 
 class Worker:
     """A worker: its engine, its position in each partition, and the tick it is in the middle of."""
+
+    acks_first = False
+    """Whether the offsets are committed before the rows are written, which is wrong."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -60,18 +60,23 @@ class Worker:
         if not any(taken.values()):
             return
         records = self._records(taken)
+        if self.acks_first:
+            self._commit(taken)
         try:
             for write in self.engine.steps(records):
-                for part in _atomic_parts(write.rows, rng):
+                for rows in _atomic_parts(write.rows, rng):
                     yield write.table
-                    self.world.write(write.table, part, self)
+                    self.world.write(write.table, rows, self)
         except WaitForPublication:
             return
         for log, part in taken.items():
             self.position[log] += len(part)
         yield "commit"
+        self._commit({})
+
+    def _commit(self, ahead: dict[Log, list[LogRecord]]) -> None:
         if not self.zombie and self.incarnation == self.world.incarnation:
-            self.world.committed = dict(self.position)
+            self.world.committed = {log: self.position[log] + len(ahead.get(log, ())) for log in LOGS}
 
     def _slice(self, log: Log, limit: int) -> list[LogRecord]:
         records = self.world.log.records[log]
@@ -122,8 +127,8 @@ class World:
         self.store = store
         self.log = TheLog(HORIZON.days)
         self.lakes = {dataset: Lake(logs) for dataset, logs in DATASETS.items()}
-        self.committed = {log: 0 for log in LOGS}
-        self.written = {log: 0 for log in LOGS}
+        self.committed = dict.fromkeys(LOGS, 0)
+        self.written = dict.fromkeys(LOGS, 0)
         self.incarnation = 0
         self.worker = Worker(self)
         self.zombies: list[Worker] = []

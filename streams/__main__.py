@@ -1,0 +1,44 @@
+"""The speed layer's worker: `python -m streams`. Settings come from the environment and the stack's state folder."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import NoReturn
+
+from infra.clients.clickhouse import StoreUnavailable, connect
+from infra.settings import Settings, load_settings
+from schemas.lateness import Horizon
+from schemas.registry import Registry, RegistryUnavailable
+from schemas.sessions import SessionRules
+from streams.app import WorkerOptions, run
+from streams.engine import Engine
+from streams.epochs import Epochs
+from streams.holes import WaitForPublication
+from streams.identity import identify
+from streams.intake import READERS, Intake
+
+GROUP = "rivermeet-speed"
+WAITS = (StoreUnavailable, RegistryUnavailable, WaitForPublication)
+"""What time mends: the tick is tried again until it succeeds, and intake stops meanwhile."""
+
+
+def main() -> NoReturn:
+    """Runs until it is told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = load_settings()
+    client = connect(settings.clickhouse)
+    logs = identify(settings.kafka.client_config(), READERS, Epochs(client))
+    options = WorkerOptions(settings.kafka.bootstrap, GROUP, settings.home / "run", waits=WAITS)
+    run(options, logs, _engine(settings))
+
+
+def _engine(settings: Settings) -> Engine:
+    """The engine has a client of its own, since it runs in a thread of its own."""
+    rules = SessionRules(gap=timedelta(minutes=settings.session_gap_minutes))
+    intake = Intake(Registry(settings.registry.url).resolve)
+    return Engine(connect(settings.clickhouse), intake, rules, Horizon(settings.horizon_days))
+
+
+if __name__ == "__main__":
+    main()

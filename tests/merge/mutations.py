@@ -1,0 +1,133 @@
+"""Each mechanism of the merge, taken away. A test that cannot see it missing would prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from unittest.mock import patch
+
+import polars as pl
+
+from batch import publish
+from batch.coverage import Coverage, Landing
+from schemas.lateness import is_publishable
+from schemas.sessions import number_sessions
+from serving.merged import statements
+from streams import holes, restore, sessions
+from streams.restore import History
+from tests.merge import lake, world
+from tests.merge.frames import time_of
+from tests.merge.store import Store
+
+Mutation = Callable[[Store], AbstractContextManager[object]]
+
+_rows = sessions._rows
+
+
+def _touched_sessions_only(groups, touched, rules, horizon):  # type: ignore[no-untyped-def]
+    numbered = number_sessions(groups, rules).filter(pl.col("new").any().over("session_number"))
+    return _rows(numbered.drop("session_number"), touched, rules, horizon)
+
+
+def whole_group_writes(store: Store) -> AbstractContextManager[object]:
+    """A speed row holds only the sessions that the slice touched."""
+    return patch.object(sessions, "_rows", _touched_sessions_only)
+
+
+def fetch_back(store: Store) -> AbstractContextManager[object]:
+    """A group that is not in memory starts from nothing."""
+    empty = pl.DataFrame(schema=sessions.STATE_COLUMNS)
+    return patch.object(History, "events", lambda self, groups, below: empty)
+
+
+def restart_below_commit(store: Store) -> AbstractContextManager[object]:
+    """State takes in stored events at or past the committed offset."""
+    return patch.object(restore, "_below", lambda stored, below: stored)
+
+
+@contextmanager
+def _view(store: Store, name: str, change: Callable[[str], str]) -> Iterator[None]:
+    original = dict(statements())[name]
+    changed = change(original)
+    assert changed != original
+    store.client.command(changed)
+    try:
+        yield
+    finally:
+        store.client.command(original)
+
+
+def group_level_choice(store: Store) -> AbstractContextManager[object]:
+    """A speed session takes the place of the batch session that starts with it, instead of group for group."""
+    group = "tenant_id, session_id, log_epoch, log_partition"
+    answering = f"(day, {group}) NOT IN (SELECT day, {group} FROM late_groups WHERE publication_version > 0)"
+    by_row = (
+        f"(day, {group}, session_start) NOT IN (SELECT day, {group}, session.session_start"
+        " FROM late_groups ARRAY JOIN sessions AS session WHERE publication_version > 0)"
+    )
+    return _view(store, "sessions", lambda sql: sql.replace(answering, by_row))
+
+
+def ack_after_write(store: Store) -> AbstractContextManager[object]:
+    """The committed offset moves before the rows are written."""
+    return patch.object(world.Worker, "acks_first", True)
+
+
+def _newest_landing(landings: Sequence[Landing]) -> Coverage:
+    last = landings[-1] if landings else Landing(0, 0, 1, {}, {}, time_of(0))
+    return Coverage(1, last.end, last.taken_at)
+
+
+def cut_from_coverage(store: Store) -> AbstractContextManager[object]:
+    """The cut is what the newest landing says, whether or not the ranges before it meet."""
+    return patch.object(lake, "covered", _newest_landing)
+
+
+@contextmanager
+def connected_days(store: Store) -> Iterator[None]:
+    """A recompute publishes only the day that it was asked for."""
+
+    def alone(days, reach, current, until):  # type: ignore[no-untyped-def]
+        return frozenset(day for day in days if is_publishable(day, until))
+
+    with patch.object(world, "connected", alone), patch.object(publish, "connected", alone):
+        yield
+
+
+def errors_at_holes(store: Store) -> AbstractContextManager[object]:
+    """An answer says nothing of what is missing."""
+    return _view(
+        store,
+        "holes",
+        lambda sql: (
+            sql.split(" AS\n", 1)[0]
+            + " AS\nSELECT '' AS dataset, today() AS day, 0 AS log_partition, '0' AS message WHERE 0"
+        ),
+    )
+
+
+def wait_at_holes(store: Store) -> AbstractContextManager[object]:
+    """The worker goes on past records that nobody can fold any more."""
+    return patch.object(holes, "require_no_open_hole", lambda client, tick, progress: None)
+
+
+def refusal_of_stale_versions(store: Store) -> AbstractContextManager[object]:
+    """A publisher that computed from an older snapshot publishes all the same."""
+    return patch.object(publish, "check", lambda days, current, version, coverage: None)
+
+
+MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__: mutation
+    for mutation in (
+        whole_group_writes,
+        fetch_back,
+        restart_below_commit,
+        group_level_choice,
+        ack_after_write,
+        cut_from_coverage,
+        connected_days,
+        errors_at_holes,
+        wait_at_holes,
+        refusal_of_stale_versions,
+    )
+}

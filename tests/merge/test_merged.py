@@ -1,0 +1,40 @@
+"""Merged = oracle, after any history. And the test can tell: without any one mechanism it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.merge.answers import WrongAnswer
+from tests.merge.mutations import MUTATIONS
+from tests.merge.schedules import WEIGHTS, Schedule, play
+from tests.merge.store import Store, opened
+
+FOUND: dict[str, Schedule] = json.loads((Path(__file__).parent / "found.json").read_text())
+OPERATIONS = [name for name, weight in WEIGHTS.items() for _ in range(max(1, round(weight)))]
+SCHEDULES = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 2**30 - 1)), min_size=8, max_size=45)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with opened(tmp_path_factory.mktemp("merge") / "store") as opened_store:
+        yield opened_store
+
+
+@pytest.mark.timeout(900)
+@given(schedule=SCHEDULES)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_merged_answer_is_the_oracles_or_names_the_hole(store: Store, schedule: Schedule) -> None:
+    play(store, schedule)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_without_a_mechanism_the_answer_is_wrong(store: Store, name: str) -> None:
+    with MUTATIONS[name](store), pytest.raises(WrongAnswer):
+        play(store, FOUND[name])
+    play(store, FOUND[name])
