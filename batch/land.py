@@ -81,7 +81,7 @@ class Lander:
     def land(self) -> LandingReport:
         """Lands everything up to the end that the topic has now, at least one commit.
 
-        Raises `LogUnavailableError`, `LogReplacedError`, `RecordsExpiredError`, `LakeHistoryError`, or an error of Spark.
+        Raises `LogUnavailable`, `LogReplaced`, `RecordsExpired`, `LakeHistoryBroken`.
         """
         create_tables(self.catalog, (self.source.table, DEAD_LETTERS))
         ends = read_ends(self.kafka, self.source.topic, self.clock)

@@ -17,7 +17,7 @@ LANDING = "rivermeet.landing"
 """The snapshot property that holds a landing as JSON."""
 
 
-class LakeHistoryError(Exception):
+class LakeHistoryBroken(Exception):
     """The table holds rows, but its history does not say which part of the log they are."""
 
     def __init__(self, table: str, snapshot_id: int, why: str) -> None:
@@ -96,7 +96,7 @@ class Commit:
 def commits(table: Table, snapshot_id: int | None = None) -> list[Commit]:
     """The landings among the ancestors of a snapshot (the current one if none is given), oldest first.
 
-    Raises `LakeHistoryError` if the table holds rows and no landing, or if an ancestor is no longer known.
+    Raises `LakeHistoryBroken` if the table holds rows and no landing, or if an ancestor is no longer known.
     """
     head = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if head is None:
@@ -104,7 +104,7 @@ def commits(table: Table, snapshot_id: int | None = None) -> list[Commit]:
     ancestors = list(_ancestors(table, head))
     found = [_commit(snapshot) for snapshot in reversed(ancestors) if LANDING in _properties(snapshot)]
     if not found and int(_properties(head).get("total-records", "0")):
-        raise LakeHistoryError(_name(table), head.snapshot_id, "rows without any landing")
+        raise LakeHistoryBroken(_name(table), head.snapshot_id, "rows without any landing")
     return found
 
 
@@ -120,7 +120,7 @@ def _ancestors(table: Table, head: Snapshot) -> Iterator[Snapshot]:
         yield at
         parent = at.parent_snapshot_id
         if parent is not None and parent not in known:
-            raise LakeHistoryError(_name(table), parent, "expired, and what it had landed was not kept")
+            raise LakeHistoryBroken(_name(table), parent, "expired, and what it had landed was not kept")
         at = known[parent] if parent is not None else None
 
 

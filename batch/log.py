@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 TIMEOUT_SECONDS = 30.0
 
 
-class LogUnavailableError(Exception):
+class LogUnavailable(Exception):
     """Kafka did not answer, or does not have the topic. Nothing was landed; run the same command again."""
 
     def __init__(self, topic: str, reason: str) -> None:
@@ -33,7 +33,7 @@ class LogEnds:
 
 
 def read_ends(client: Mapping[str, str], topic: str, clock: Callable[[], datetime]) -> LogEnds:
-    """The topic's offsets of now; `client` is configuration under librdkafka's names. Raises `LogUnavailableError`."""
+    """The topic's offsets of now; `client` is configuration under librdkafka's names. Raises `LogUnavailable`."""
     admin = AdminClient(dict(client))
     try:
         known = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_SECONDS)[topic]
@@ -43,7 +43,7 @@ def read_ends(client: Mapping[str, str], topic: str, clock: Callable[[], datetim
         taken_at = clock()
         end = _offsets(admin, partitions, OffsetSpec.latest())
     except (KafkaException, TimeoutError) as failure:
-        raise LogUnavailableError(topic, str(failure)) from failure
+        raise LogUnavailable(topic, str(failure)) from failure
     return LogEnds(topic, str(about.topic_id), begin, end, taken_at)
 
 

@@ -13,7 +13,7 @@ from batch.log import LogEnds
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class LogReplacedError(Exception):
+class LogReplaced(Exception):
     """The topic is not the log that was landed before. Restore that log, or land the new one as a new epoch."""
 
     def __init__(self, topic: str, why: str) -> None:
@@ -21,7 +21,7 @@ class LogReplacedError(Exception):
         self.topic, self.why = topic, why
 
 
-class RecordsExpiredError(Exception):
+class RecordsExpired(Exception):
     """Kafka deleted records that were never landed. Landing on without them has to be asked for."""
 
     def __init__(self, topic: str, missing: Mapping[int, tuple[int, int]]) -> None:
@@ -75,18 +75,18 @@ def covered_by(commits: Iterable[Commit], epoch: int) -> Covered:
 
 
 def check_same_log(ends: LogEnds, epoch: int, commits: Iterable[Commit], have: Covered) -> None:
-    """Raises `LogReplacedError` unless the log can be the one that was landed as this epoch, and as no other."""
+    """Raises `LogReplaced` unless the log can be the one that was landed as this epoch, and as no other."""
     for landed in (commit.landed for commit in commits):
         if (landed.topic_id == ends.topic_id) != (landed.epoch == epoch):
-            raise LogReplacedError(ends.topic, f"epoch {landed.epoch} is of id {landed.topic_id}, not {ends.topic_id}")
+            raise LogReplaced(ends.topic, f"epoch {landed.epoch} is of id {landed.topic_id}, not {ends.topic_id}")
     if not have.offsets:
         return
     if ends.end.keys() != have.offsets.keys():
-        raise LogReplacedError(ends.topic, f"it has {len(ends.end)} partitions and {len(have.offsets)} were landed")
+        raise LogReplaced(ends.topic, f"it has {len(ends.end)} partitions and {len(have.offsets)} were landed")
     short = [p for p, end in ends.end.items() if end < have.offsets[p]]
     if short:
         p = short[0]
-        raise LogReplacedError(
+        raise LogReplaced(
             ends.topic, f"partition {p} ends at {ends.end[p]} and was landed up to {have.offsets[p]}"
         )
 
@@ -94,12 +94,12 @@ def check_same_log(ends: LogEnds, epoch: int, commits: Iterable[Commit], have: C
 def next_range(ends: LogEnds, covered: Covered, limit: int, *, accept_loss: bool) -> Range:
     """The next range of at most about `limit` offsets, shared evenly among the partitions that have any.
 
-    Raises `RecordsExpiredError` if Kafka no longer holds its beginning, unless `accept_loss`.
+    Raises `RecordsExpired` if Kafka no longer holds its beginning, unless `accept_loss`.
     """
     start = {p: covered.offsets.get(p, 0) for p in ends.end}
     missing = {p: (start[p], ends.begin[p]) for p in start if start[p] < ends.begin[p]}
     if missing and not accept_loss:
-        raise RecordsExpiredError(ends.topic, missing)
+        raise RecordsExpired(ends.topic, missing)
     read_from = {p: max(start[p], ends.begin[p]) for p in start}
     behind = sum(read_from[p] < ends.end[p] for p in start)
     share = max(1, limit // max(1, behind))

@@ -79,6 +79,7 @@ def spark_properties(config: SparkConfig) -> dict[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(config.shuffle_partitions),
         "spark.sql.warehouse.dir": str(state / "spark-warehouse"),
@@ -90,7 +91,7 @@ def spark_properties(config: SparkConfig) -> dict[str, str]:
     }
 
 
-class JavaMissingError(Exception):
+class JavaMissing(Exception):
     """Spark cannot start: there is no Java in the folder that the settings name."""
 
     def __init__(self, java_home: Path) -> None:
@@ -102,7 +103,7 @@ class JavaMissingError(Exception):
 def spark_session(config: SparkConfig) -> Iterator[SparkSession]:
     """The session, stopped at the end. Sets the environment variables that Spark's launcher reads."""
     if not (config.java_home / "bin" / "java").exists():
-        raise JavaMissingError(config.java_home)
+        raise JavaMissing(config.java_home)
     os.environ["JAVA_HOME"] = str(config.java_home)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     if config.master.startswith("local"):

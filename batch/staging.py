@@ -20,7 +20,7 @@ REFUSAL = ("reason", "message", "key", "value")
 """The columns that only unusable rows have."""
 
 
-class NotAppendTimeError(Exception):
+class NotAppendTime(Exception):
     """A record does not carry the log append time. Set message.timestamp.type=LogAppendTime on the topic."""
 
     def __init__(self, topic: str, partition: int) -> None:
@@ -80,7 +80,7 @@ class Stage:
         for (partition,), part in rows.group_by("partition", maintain_order=True):
             number = int(str(partition))
             if (part["timestampType"] != LOG_APPEND_TIME).any():
-                raise NotAppendTimeError(self.topic, number)
+                raise NotAppendTime(self.topic, number)
             stamps = part["timestamp"].dt.epoch("ms").to_list()
             times = list(accumulate(stamps, max, initial=floors.get(number, 0)))[1:]
             floors[number] = times[-1]

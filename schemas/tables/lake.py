@@ -25,7 +25,7 @@ class LakeTable:
     columns: dict[str, pl.DataType]
     """The frame that it stores."""
     day_of: str
-    """The time column whose UTC day is the partition."""
+    """The time column whose UTC day is the row's; `day` where the frame names the day itself."""
     writer: str
     meaning: str
 
@@ -56,7 +56,7 @@ LAKE_TABLES = (EVENTS, TRANSACTIONS, DEAD_LETTERS)
 
 def to_arrow(frame: pl.DataFrame, table: LakeTable) -> pa.Table:
     """The rows of a frame in the table's Arrow form."""
-    day = pl.col(table.day_of).dt.date()
+    day = pl.col("day") if table.day_of == "day" else pl.col(table.day_of).dt.date()
     rows = frame.with_columns(day=day).select(list(table.frame_schema)).to_arrow(compat_level=pl.CompatLevel.oldest())
     columns = [_to_lake(rows[field.name].combine_chunks(), field.type) for field in table.arrow_schema]
     return pa.table(columns, schema=table.arrow_schema)

@@ -62,7 +62,12 @@ def judge_json(raw: RawRecords) -> Judged:
     good: list[dict[str, object]] = []
     dead: list[dict[str, object]] = []
     for offset, time, key, value in zip(raw.offsets, raw.append_times, raw.keys, raw.values, strict=True):
-        position = {"log_epoch": raw.epoch, "log_partition": raw.partition, "log_offset": offset, "append_time": time}
+        position: dict[str, object] = {
+            "log_epoch": raw.epoch,
+            "log_partition": raw.partition,
+            "log_offset": offset,
+            "append_time": time,
+        }
         try:
             good.append(_row(json.loads(value or b"")) | position)
         except ValueError as error:
@@ -89,5 +94,5 @@ def _row(record: dict[str, str]) -> dict[str, object]:
 
 
 def _frame(rows: list[dict[str, object]], columns: dict[str, pl.DataType]) -> pl.DataFrame:
-    times = {name: pl.Int64() for name in ("append_time",)}
-    return pl.DataFrame(rows, schema={**columns, **times}).cast(dict(columns))
+    frame = pl.DataFrame(rows, schema={**columns, "append_time": pl.Int64()})
+    return frame.with_columns(pl.col("append_time").cast(columns["append_time"]))

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from batch.lake import load_table, spark_name
 from batch.land import Lander, LandingOptions, Source
 from batch.landings import commits
-from batch.ranges import LogReplacedError, RecordsExpiredError, covered_by
+from batch.ranges import LogReplaced, RecordsExpired, covered_by
 from schemas.frames import EVENT_COLUMNS
 from schemas.tables.lake import DEAD_LETTERS, EVENTS, LakeTable, from_arrow
 from tests.batch.logs import TestTopic, event, judge_json
@@ -143,7 +143,7 @@ def test_records_that_expired_before_they_landed_are_an_error_that_names_them(la
     log = topic(1)
     log.send({0: [event("s", str(i), "2026-03-02T10:00:00") for i in range(4)]})
     log.delete_before({0: 3})
-    with pytest.raises(RecordsExpiredError) as refused:
+    with pytest.raises(RecordsExpired) as refused:
         of(lander, log).land()
     assert refused.value.missing == {0: (0, 3)}
     report = of(lander, log, accept_loss=True).land()
@@ -153,9 +153,9 @@ def test_records_that_expired_before_they_landed_are_an_error_that_names_them(la
 def test_another_log_is_refused(lander: Lander, topic: Topics) -> None:
     log, other = topic(1), topic(1)
     of(lander, log).land()
-    with pytest.raises(LogReplacedError):
+    with pytest.raises(LogReplaced):
         of(lander, other).land()
-    with pytest.raises(LogReplacedError):
+    with pytest.raises(LogReplaced):
         of(lander, log, epoch=2).land()
     assert of(lander, other, epoch=2).land().epoch == 2
 

@@ -1,0 +1,130 @@
+"""What a recompute leaves for its publication: one folder per run, complete once its manifest is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from batch.coverage import Coverage
+from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS
+from schemas.products import COUNTERS
+from schemas.sessions import SESSION_COLUMNS
+from schemas.tables.lake import LakeTable, from_arrow
+
+MANIFEST = "manifest.json"
+REACH = "reach.parquet"
+
+PRODUCT_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "product_id": pl.String(),
+    **dict.fromkeys(COUNTERS, pl.Int64()),
+}
+WRITER = "batch.recompute"
+RESULT_TABLES = {
+    "batch_events": LakeTable("batch_events", EVENT_COLUMNS, "event_time", WRITER, "Events of the days, each once."),
+    "batch_sessions": LakeTable(
+        "batch_sessions", SESSION_COLUMNS, "session_start", WRITER, "Sessions that began then."
+    ),
+    "batch_products": LakeTable("batch_products", PRODUCT_COLUMNS, "day", WRITER, "Counters of the products."),
+    "batch_orders": LakeTable(
+        "batch_orders", ORDER_COLUMNS, "order_time", WRITER, "Order facts of the days, each once."
+    ),
+}
+
+
+class NoSuchRun(Exception):
+    """There is no finished run of this name. Recompute the day."""
+
+    def __init__(self, dataset: str, run: str) -> None:
+        super().__init__(f"no finished recompute {run} of {dataset}: recompute the day again")
+        self.dataset, self.run = dataset, run
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A finished recompute: what it was made from, and every file of it."""
+
+    dataset: str
+    run: str
+    days: tuple[date, ...]
+    snapshot_id: int
+    snapshot_sequence: int
+    coverage: Coverage
+    definition: str
+    files: Mapping[str, tuple[str, ...]]
+    """Table -> names of its files in the folder of the run."""
+
+    def to_json(self) -> str:
+        """The manifest as it is stored."""
+        coverage = {**vars(self.coverage), "taken_at": self.coverage.taken_at.isoformat()}
+        return json.dumps({**vars(self), "days": [day.isoformat() for day in self.days], "coverage": coverage})
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """The manifest that `to_json` wrote."""
+        raw = json.loads(text)
+        cover = raw["coverage"]
+        ends = {int(partition): end for partition, end in cover["end"].items()}
+        coverage = Coverage(cover["epoch"], ends, datetime.fromisoformat(cover["taken_at"]))
+        days = tuple(date.fromisoformat(day) for day in raw["days"])
+        files = {table: tuple(names) for table, names in raw["files"].items()}
+        return cls(**raw | {"days": days, "coverage": coverage, "files": files})
+
+
+@dataclass(frozen=True)
+class Results:
+    """The folder of all runs: a path or a URI of an object store."""
+
+    root: str
+
+    def uri(self, dataset: str, run: str, name: str = "") -> str:
+        """Where something of a run lies."""
+        return "/".join(part for part in (self.root, dataset, run, name) if part)
+
+    def files(self, dataset: str, run: str, table: str) -> tuple[str, ...]:
+        """The data files that were written for a table."""
+        store, path = fs.FileSystem.from_uri(self.uri(dataset, run, table))
+        found = store.get_file_info(fs.FileSelector(path))
+        return tuple(sorted(f"{table}/{info.base_name}" for info in found if info.base_name.endswith(".parquet")))
+
+    def finish(self, manifest: Manifest, reach: pl.DataFrame) -> None:
+        """Writes the manifest, which is what makes the run readable, last."""
+        store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run))
+        store.create_dir(path, recursive=True)
+        pq.write_table(reach.to_arrow(), f"{path}/{REACH}", filesystem=store)
+        with store.open_output_stream(f"{path}/{MANIFEST}.part") as out:
+            out.write(manifest.to_json().encode())
+        store.move(f"{path}/{MANIFEST}.part", f"{path}/{MANIFEST}")
+
+    def manifest(self, dataset: str, run: str) -> Manifest:
+        """A finished run. Raises `NoSuchRun`."""
+        store, path = fs.FileSystem.from_uri(self.uri(dataset, run, MANIFEST))
+        try:
+            with store.open_input_stream(path) as file:
+                return Manifest.from_json(file.read().decode())
+        except FileNotFoundError:
+            raise NoSuchRun(dataset, run) from None
+
+    def reach(self, manifest: Manifest) -> pl.DataFrame:
+        """Sessions that lie on several days: `log_partition`, `event_days`, `last_offset`."""
+        store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run, REACH))
+        return pl.DataFrame(pq.read_table(path, filesystem=store))
+
+    def frames(self, manifest: Manifest, table: str) -> Iterator[pl.DataFrame]:
+        """The rows of a table with `day`, a bounded number at a time."""
+        for name in manifest.files[table]:
+            store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run, name))
+            with pq.ParquetFile(path, filesystem=store) as file:
+                for group in range(file.num_row_groups):
+                    yield from_arrow(file.read_row_group(group), RESULT_TABLES[table].frame_schema)
+
+    def days(self, manifest: Manifest, table: str) -> pl.DataFrame:
+        """The column `day` of a table: how many rows each day has."""
+        parts = [frame.select("day") for frame in self.frames(manifest, table)]
+        return pl.concat(parts) if parts else pl.DataFrame(schema={"day": pl.Date()})

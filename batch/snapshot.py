@@ -1,0 +1,78 @@
+"""A pinned snapshot of a lake table, and the rows of it that count: those below what the snapshot covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyiceberg.table import Table
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+
+from batch.coverage import Coverage, covered
+from batch.lake import spark_name
+from batch.landings import Commit, commits
+from schemas.tables.lake import LakeTable
+
+_PARTITION_BITS = 16
+_KEY = f"CAST(log_epoch AS BIGINT) << {_PARTITION_BITS} | log_partition"
+
+
+class NothingLanded(Exception):
+    """The table has no landing yet. Land first."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"nothing was ever landed into {table}: run `python -m batch land` first")
+        self.table = table
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One snapshot of a table; the same snapshot gives the same rows for ever."""
+
+    table: LakeTable
+    snapshot_id: int
+    sequence: int
+    """The place of the snapshot in the table's history."""
+    commits: tuple[Commit, ...]
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the snapshot covers of the newest epoch."""
+        return self.coverages[-1]
+
+    @property
+    def coverages(self) -> tuple[Coverage, ...]:
+        """What it covers of each epoch, the newest last."""
+        epochs = sorted({commit.landed.epoch for commit in self.commits})
+        return tuple(covered([c.landing for c in self.commits if c.landed.epoch == epoch]) for epoch in epochs)
+
+    def landed_rows(self, days: Sequence[date]) -> int:
+        """How many rows of the days were landed, repeated ones included."""
+        return sum(landed.records for commit in self.commits for landed in commit.landed.days if landed.day in days)
+
+
+def pin(table: Table, declared: LakeTable, snapshot_id: int | None = None) -> Pinned:
+    """The snapshot (the current one if none is given). Raises `NothingLanded`, `LakeHistoryBroken`."""
+    found = tuple(commits(table, snapshot_id))
+    head = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
+    if head is None or not found:
+        raise NothingLanded(declared.name)
+    return Pinned(declared, head.snapshot_id, head.sequence_number or 0, found)
+
+
+def rows_of(spark: SparkSession, pinned: Pinned) -> DataFrame:
+    """Rows below the coverage. A range that was landed twice shows its rows twice: folds count each position once."""
+    rows = spark.sql(f"SELECT * FROM {spark_name(pinned.table)} VERSION AS OF {pinned.snapshot_id}")
+    ends = {_key(one.epoch, p): end for one in pinned.coverages for p, end in one.end.items()}
+    return rows.where(F.col("log_offset") < F.try_element_at(_literal_map(ends), F.expr(_KEY)))
+
+
+def _key(epoch: int, partition: int) -> int:
+    return epoch << _PARTITION_BITS | partition
+
+
+def _literal_map(entries: Mapping[int, int]) -> Column:
+    pairs = [F.lit(number).cast("bigint") for pair in entries.items() for number in pair]
+    return F.create_map(*pairs)
