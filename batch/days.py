@@ -17,8 +17,8 @@ def connected(
     """The publishable days among `days` and all that must move with them.
 
     `reach` has a row per session: `log_partition`, `event_days`, `last_offset`. A session that touches a day takes
-    along every other publishable day on which it has events, and so on, unless that day's cut is already past all of the
-    session: then its published rows know the session as it is.
+    along every other publishable day on which it has events, and so on, unless that day's cut is already past all of
+    the session: then its published rows know the session as it is.
     """
     links = _links(reach, current, until)
     found = frozenset(days)

@@ -29,7 +29,7 @@ FROM current_publications WHERE dataset = %(dataset)s AND log_epoch = %(epoch)s
 
 
 class WaitForPublication(Exception):
-    """Records below `complete_from` are in no published version of their day; land and publish them, then it goes on."""
+    """Records below `complete_from` are in no published version of their day; land and publish them."""
 
     def __init__(self, topic: str, partition: int, complete_from: int, days: list[str]) -> None:
         what = f"days {', '.join(days)}" if days else "records that no publication covers"

@@ -15,7 +15,7 @@ STATE_COLUMNS = {column: ORDER_COLUMNS[column] for column in (*SAME_FACT, "log_o
 
 @dataclass(frozen=True)
 class OrderChange:
-    """`used` and `duplicates` split the new facts (`ORDER_COLUMNS`, duplicates with `first_offset`); `facts` is the memory."""
+    """`used` and `duplicates` (with `first_offset`) split the new facts (`ORDER_COLUMNS`); `facts` is the memory."""
 
     used: pl.DataFrame
     duplicates: pl.DataFrame

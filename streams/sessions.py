@@ -88,7 +88,7 @@ def _touched_days(numbered: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(groups: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, horizon: timedelta) -> pl.DataFrame:
-    """All sessions of each touched group and day, as of the group's last used offset, but for days past their horizon."""
+    """All sessions of each touched group and day, as of the group's last used offset, save days past their horizon."""
     sessions = summarise(number_sessions(groups, rules), rules).with_columns(day=utc_day("session_start"))
     nested = sessions.group_by(*GROUP, "day", maintain_order=True).agg(sessions=pl.struct(_NESTED))
     hot = pl.col("day") + horizon >= utc_day("append_time")
