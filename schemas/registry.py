@@ -44,7 +44,10 @@ class IncompatibleVersion(Exception):
 
 
 class Registry:
-    """A registry with the Confluent API. Waits `timeout_seconds` for each answer and tries at most `retries` times more."""
+    """A registry with the Confluent API.
+
+    Each answer is waited for `timeout_seconds`, and asked for `retries` times more.
+    """
 
     def __init__(self, url: str, timeout_seconds: float = 5.0, retries: int = 5) -> None:
         self._client = SchemaRegistryClient(
