@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from infra.settings import ROOT, Cassandra, ClickHouse
 from tests.support.stack import RunStack, clear_settings, free_port_environment
+
+settings.register_profile("rivermeet", deadline=None)
+settings.load_profile("rivermeet")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -69,7 +69,9 @@ def test_sessions_are_the_oracles(records: list[LogRecord]) -> None:
 
 
 @given(st.lists(events, max_size=40), st.randoms(use_true_random=False))
-def test_sessions_do_not_depend_on_the_order_of_reading_or_on_repeated_reading(records: list[LogRecord], rng: Any) -> None:
+def test_sessions_do_not_depend_on_the_order_of_reading_or_on_repeated_reading(
+    records: list[LogRecord], rng: Any
+) -> None:
     log = _numbered(records)
     shuffled = log + log[::2]
     rng.shuffle(shuffled)
@@ -94,7 +96,9 @@ def test_product_counts_are_the_oracles(records: list[LogRecord]) -> None:
     assert got == {tuple(key): count for key, count in fold(log).products.items()}
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["completed", "refunded"]), st.integers(0, 2)), max_size=20))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["completed", "refunded"]), st.integers(0, 2)), max_size=20)
+)
 def test_repeated_order_facts_are_dropped_as_in_the_oracle(drawn: list[tuple[int, str, int]]) -> None:
     log = [
         order(offset, f"2026-03-01 10:0{minute}", 5.0, status, transaction=f"x{number}", append="2026-03-02 00:00")
