@@ -132,9 +132,9 @@ TRANSACTION_RULES: tuple[Rule, ...] = (
     Rule(
         "transaction",
         "items.quantity",
-        Between(1, _MAX_QUANTITY),
+        Between(-_MAX_QUANTITY, _MAX_QUANTITY),
         Reason.QUANTITY_RANGE,
-        "every line is of 1 to 1,000,000 pieces",
+        "every line is of at most 1,000,000 pieces, which are negative where they were taken back",
     ),
     *_timed("transaction", "order_time"),
 )
