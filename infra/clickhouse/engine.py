@@ -1,0 +1,156 @@
+"""The engine: one open folder, and connections to it that each are a session of ClickHouse's own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import chdb
+
+from infra.clickhouse.access import Profile, role_of, users_xml
+from infra.clickhouse.config import config_xml
+from infra.clickhouse.errors import QueryError
+from infra.clickhouse.settings import identifier, set_statement
+
+DATABASE = "rivermeet"
+_SPARE = 4
+
+
+class AlreadyOwned(Exception):
+    """Another process owns the folder: stop it, or take another folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"another ClickHouse owner is running on {path}: stop it first, or choose another --path")
+        self.path = path
+
+
+class OpenFailed(Exception):
+    """The engine cannot open the folder; the message is the engine's."""
+
+
+@dataclass
+class Link:
+    """A connection to the engine. It is a session: its temporary tables and settings are nobody else's.
+
+    One thread at a time may use it. `tag` marks its queries in ``system.processes``, to cancel them.
+    """
+
+    connection: Any
+    profile: Profile
+    tag: str
+    database: str = "default"
+
+    def run(self, sql: str, output: str = "Null", params: Mapping[str, str] | None = None) -> Any:
+        """Runs a statement; returns the binding's result. Raises `QueryError`."""
+        try:
+            return self.connection.query(sql, output, params=dict(params or {}))
+        except Exception as error:
+            raise QueryError.from_engine(str(error)) from error
+
+    def value(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+        """Runs a query that returns one value, and returns it as text."""
+        text: str = self.run(sql, "TSVRaw", params).bytes().decode()
+        return text.removesuffix("\n")
+
+    def use(self, database: str) -> None:
+        """Makes bare table names mean tables of that database."""
+        self.run(f"USE {identifier(database)}")
+        self.database = database
+
+    def close(self) -> None:
+        """Gives the session's temporary tables and settings up."""
+        self.connection.close()
+
+
+class Engine:
+    """The open folder. Connections may be taken from any thread; there must be no fork() while it is open."""
+
+    def __init__(self, path: Path, memory_bytes: int) -> None:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock_file = _lock(path)
+        self.spill = _empty(path / "spill")
+        self._address = f"{path / 'data'}?config-file={_write_config(path, memory_bytes)}"
+        self._spare: dict[str, deque[Link]] = defaultdict(deque)
+        self._guard = threading.Lock()
+        try:
+            self._root = chdb.connect(self._address)
+            self._root.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}", "Null")
+        except Exception as error:
+            raise OpenFailed(f"the engine cannot open {path}: {error}") from error
+        self.table_functions = self._table_functions()
+
+    def _table_functions(self) -> frozenset[str]:
+        names = self._root.query("SELECT lower(name) FROM system.table_functions", "TSVRaw").bytes().decode()
+        return frozenset(names.split())
+
+    def take(self, profile: Profile) -> Link:
+        """A fresh connection that has the profile's role, settings and limits, and nothing else."""
+        with self._guard:
+            if self._spare[profile.name]:
+                return self._spare[profile.name].popleft()
+        return self._open(profile)
+
+    def prepare(self, profile: Profile) -> None:
+        """Keeps a few fresh connections in store, so that a request need not wait for one."""
+        if len(self._spare[profile.name]) < _SPARE:
+            link = self._open(profile)
+            with self._guard:
+                self._spare[profile.name].append(link)
+
+    def _open(self, profile: Profile) -> Link:
+        tag = uuid.uuid4().hex
+        link = Link(chdb.connect(self._address), profile, tag)
+        mode = {"readonly": "2"} if profile.reads_only else {}
+        limits = {**profile.settings, **profile.fixed, "log_comment": tag, **mode}
+        role = role_of(profile.name)
+        link.run(f"SET ROLE {role}; {set_statement({**limits, 'profile': role})}")
+        return link
+
+    def cancel(self, tag: str) -> None:
+        """Stops the query that the connection of that tag is running, if any."""
+        connection = chdb.connect(self._address)
+        try:
+            connection.query(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC", "Null")
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Closes the engine; every connection must have been given back."""
+        for links in self._spare.values():
+            for link in links:
+                link.close()
+        self._root.close()
+        os.close(self._lock_file)
+
+
+def _lock(path: Path) -> int:
+    handle = os.open(path / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise AlreadyOwned(path) from error
+    return handle
+
+
+def _empty(folder: Path) -> Path:
+    """The folder, without what an owner that was killed has left in it."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    for file in folder.iterdir():
+        file.unlink()
+    return folder
+
+
+def _write_config(path: Path, memory_bytes: int) -> Path:
+    users, config, backups = path / "users.xml", path / "config.xml", path / "backups"
+    backups.mkdir(exist_ok=True, mode=0o700)
+    users.write_text(users_xml())
+    config.write_text(config_xml(users, backups, memory_bytes))
+    return config

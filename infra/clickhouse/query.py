@@ -1,0 +1,203 @@
+"""One request, run in a thread: from its text and body to rows in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+from infra.clickhouse.body import BodyAborted
+from infra.clickhouse.engine import Engine, Link
+from infra.clickhouse.errors import Code, QueryError
+from infra.clickhouse.formats import DEFAULT_FORMAT, decoded
+from infra.clickhouse.guard import Statement, check, parse
+from infra.clickhouse.insert import Readable, insert
+from infra.clickhouse.settings import restore_statement, set_statement
+from infra.clickhouse.statement import Incomplete, InsertHead, insert_head
+
+_HEAD = 64 << 10
+_LONGEST_STATEMENT = 64 << 20
+_CACHED_STATEMENT = 16 << 10
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked: `text` from the URL, `body` from the request, and everything the URL says beside it."""
+
+    text: bytes
+    body: IO[bytes]
+    content_encoding: str
+    settings: Mapping[str, str]
+    params: Mapping[str, str]
+    database: str | None
+    default_format: str | None
+    reads_only: bool
+
+
+@dataclass
+class Answer:
+    """What came of it, filled in while the request runs; `format` is known before the first row is in the pipe.
+
+    `rows` and `bytes` are read ones for a query, written ones for an insert.
+    """
+
+    format: str | None = None
+    body: bytes = b""
+    summary: dict[str, str] = field(default_factory=dict)
+    used_database: str | None = None
+
+
+def run(
+    engine: Engine, link: Link, request: Request, pipe: str, encoding: str | None, answer: Answer, pinned: bool
+) -> None:
+    """Runs a request on a session; `pinned` sessions get their settings back as they were. Raises `QueryError`."""
+    started = time.monotonic_ns()
+    try:
+        with _settings(link, request, pinned):
+            counts = _run(engine, link, request, pipe, encoding, answer)
+    except BodyAborted as error:
+        raise QueryError.of(
+            Code.ABORTED, "the client went away before its data were complete; nothing was inserted"
+        ) from error
+    answer.summary = {**counts, "elapsed_ns": str(time.monotonic_ns() - started)}
+
+
+@contextlib.contextmanager
+def _settings(link: Link, request: Request, pinned: bool) -> Iterator[None]:
+    before = link.database
+    restore = restore_statement(link, request.settings) if pinned and request.settings else ""
+    if request.database:
+        link.use(request.database)
+    if request.settings:
+        link.run(set_statement(request.settings))
+    try:
+        yield
+    finally:
+        if restore:
+            link.run(restore)
+        if pinned and request.database and link.database == request.database:
+            link.use(before)
+
+
+def _run(
+    engine: Engine, link: Link, request: Request, pipe: str, encoding: str | None, answer: Answer
+) -> dict[str, str]:
+    data = decoded(request.body, request.content_encoding)
+    text = request.text + b"\n" if request.text else b""
+    head, text = _read_head(text, data)
+    if head is not None:
+        return _insert(engine, link, request, head, _Joined(text[head.data_start :], data))
+    sql = _decode(text + _read_rest(data, len(text)))
+    statement = _understood(sql, link)
+    _allow(engine, link, request, statement)
+    return _query(link, request, statement, sql, pipe, encoding, answer)
+
+
+def _read_head(text: bytes, data: IO[bytes]) -> tuple[InsertHead | None, bytes]:
+    """The head of an INSERT with data, if it is one, and the text that was read to know."""
+    size = _HEAD
+    while True:
+        piece = _read_exactly(data, size)
+        text += piece
+        try:
+            return insert_head(text, complete=len(piece) < size), text
+        except Incomplete:
+            if len(text) > _LONGEST_STATEMENT:
+                raise _too_long() from None
+            size *= 2
+
+
+def _read_exactly(data: IO[bytes], size: int) -> bytes:
+    pieces = []
+    while size > 0 and (piece := data.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _read_rest(data: IO[bytes], so_far: int) -> bytes:
+    rest = _read_exactly(data, _LONGEST_STATEMENT - so_far + 1)
+    if so_far + len(rest) > _LONGEST_STATEMENT:
+        raise _too_long()
+    return rest
+
+
+def _too_long() -> QueryError:
+    return QueryError.of(
+        Code.SYNTAX_ERROR, f"the statement is longer than {_LONGEST_STATEMENT} bytes: insert data instead"
+    )
+
+
+def _decode(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise QueryError.of(Code.SYNTAX_ERROR, f"the statement is not UTF-8: {error}") from error
+
+
+class _Joined(Readable):
+    """What was read already, then the rest of the stream."""
+
+    def __init__(self, first: bytes, rest: IO[bytes]) -> None:
+        self._first = first
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        if self._first:
+            piece, self._first = self._first[:size], self._first[size:]
+            return piece
+        return self._rest.read(size)
+
+
+_known: dict[str, Statement] = {}
+_KNOWN_LIMIT = 2000
+
+
+def _understood(sql: str, link: Link) -> Statement:
+    """The engine's reading of a statement, which does not depend on the session; short statements are remembered."""
+    statement = _known.get(sql)
+    if statement is None:
+        statement = parse(sql, link.value)
+        if len(sql) < _CACHED_STATEMENT:
+            if len(_known) >= _KNOWN_LIMIT:
+                _known.clear()
+            _known[sql] = statement
+    return statement
+
+
+def _allow(engine: Engine, link: Link, request: Request, statement: Statement) -> None:
+    check(statement, link.profile, engine.table_functions, link.database)
+    if request.reads_only and not statement.only_reads:
+        raise QueryError.of(Code.READONLY, "GET, and the setting readonly, only read: send this statement by POST")
+
+
+def _insert(engine: Engine, link: Link, request: Request, head: InsertHead, data: Readable) -> dict[str, str]:
+    sql = _decode(head.statement)
+    _allow(engine, link, request, _understood(f"{sql} FORMAT {head.format}", link))
+    written = insert(link, head, data, request.params, engine.spill)
+    return {"read_rows": "0", "read_bytes": "0", "written_rows": str(written.rows), "written_bytes": str(written.bytes)}
+
+
+def _query(
+    link: Link, request: Request, statement: Statement, sql: str, pipe: str, encoding: str | None, answer: Answer
+) -> dict[str, str]:
+    default = request.default_format or DEFAULT_FORMAT
+    if statement.select is None:
+        result = link.run(sql, default, request.params)
+        answer.body = result.bytes()
+        answer.format = (statement.format or default) if statement.has_rows else None
+        if statement.kind == "UseQuery":
+            link.database = link.value("SELECT currentDatabase()")
+    else:
+        answer.format = statement.select.format or default
+        result = link.run(statement.select.into(pipe, encoding, default), "Null", request.params)
+    return {
+        "read_rows": str(result.storage_rows_read()),
+        "read_bytes": str(result.storage_bytes_read()),
+        "written_rows": str(result.rows_written()),
+        "written_bytes": str(result.bytes_written()),
+        "result_rows": str(result.rows_read()),
+        "result_bytes": str(result.bytes_read()),
+    }
