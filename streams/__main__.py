@@ -11,12 +11,13 @@ from infra.settings import Settings, load_settings
 from schemas.lateness import Horizon
 from schemas.registry import Registry, RegistryUnavailable
 from schemas.sessions import SessionRules
+from schemas.verdicts import READERS
 from streams.app import WorkerOptions, run
 from streams.engine import Engine
 from streams.epochs import Epochs
 from streams.holes import WaitForPublication
 from streams.identity import identify
-from streams.intake import READERS, Intake
+from streams.intake import Intake
 
 GROUP = "rivermeet-speed"
 WAITS = (StoreUnavailable, RegistryUnavailable, WaitForPublication)

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import polars as pl
 
-from schemas.codec import Decoded, Resolver, Schemas, decode_transactions, decode_user_events, resolve
-from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, TIMESTAMP, empty
-from schemas.rules import Rule, apply, rules_for
+from schemas.codec import Resolver, resolve
+from schemas.frames import DEAD_LETTER_COLUMNS, POSITION_COLUMNS, TIMESTAMP, empty
+from schemas.verdicts import READERS, judge
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.slices import Slice
-
-
-@dataclass(frozen=True)
-class TopicReader:
-    """How the records of one topic are read: its decoder, the rules of its subject, and the frame that comes out."""
-
-    decode: Callable[[Sequence[bytes | None], Schemas], Decoded]
-    rules: tuple[Rule, ...]
-    columns: dict[str, pl.DataType]
-
-
-READERS = {
-    USER_EVENTS: TopicReader(decode_user_events, rules_for("user-event"), EVENT_COLUMNS),
-    TRANSACTIONS: TopicReader(decode_transactions, rules_for("transaction"), ORDER_COLUMNS),
-}
 
 
 class Intake:
@@ -53,14 +37,9 @@ class Intake:
         return Records(ranges, good[USER_EVENTS], good[TRANSACTIONS], pl.concat(dead))
 
     def _read(self, topic: str, slices: Sequence[Slice]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        reader = READERS[topic]
+        keys = [key for part in slices for key in part.keys]
         values = [value for part in slices for value in part.values]
-        decoded = reader.decode(values, resolve(values, self._resolver))
-        positions = _positions(slices)
-        judged = decoded.frame.join(positions, on="row", maintain_order="left")
-        good, broken = apply(reader.rules, judged)
-        rejects = pl.concat([decoded.rejects, broken.select("row", "reason", "message")])
-        return good.select(*reader.columns), _dead_letters(topic, rejects, positions, slices)
+        return judge(topic, _positions(slices), keys, values, resolve(values, self._resolver))
 
 
 def _positions(slices: Sequence[Slice]) -> pl.DataFrame:
@@ -73,20 +52,6 @@ def _positions(slices: Sequence[Slice]) -> pl.DataFrame:
     }
     frame = pl.DataFrame(columns, schema=POSITION_COLUMNS | {"append_time": pl.Int64()})
     return frame.with_columns(pl.col("append_time").cast(TIMESTAMP)).with_row_index("row")
-
-
-def _dead_letters(topic: str, rejects: pl.DataFrame, positions: pl.DataFrame, slices: Sequence[Slice]) -> pl.DataFrame:
-    if not rejects.height:
-        return empty(DEAD_LETTER_COLUMNS)
-    keys = [key for part in slices for key in part.keys]
-    values = [value for part in slices for value in part.values]
-    rows = rejects["row"].to_list()
-    raw = rejects.with_columns(
-        topic=pl.lit(topic),
-        key=pl.Series([keys[row] for row in rows], dtype=pl.Binary),
-        value=pl.Series([values[row] for row in rows], dtype=pl.Binary),
-    )
-    return raw.join(positions, on="row", maintain_order="left").select(*DEAD_LETTER_COLUMNS)
 
 
 def _ranges(slices: Sequence[Slice]) -> tuple[Range, ...]:

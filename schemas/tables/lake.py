@@ -68,7 +68,7 @@ def from_arrow(rows: pa.Table, columns: dict[str, pl.DataType]) -> pl.DataFrame:
     frame = pl.from_arrow(pa.table(kept, names=list(columns)))
     if not isinstance(frame, pl.DataFrame):  # pragma: no cover - polars types from_arrow by its input, a table
         raise TypeError(type(frame))
-    return frame.cast(dict(columns))
+    return frame.select(pl.col(name).cast(kind) for name, kind in columns.items())
 
 
 def _arrow_type(kind: pl.DataType) -> pa.DataType:

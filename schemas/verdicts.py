@@ -1,0 +1,66 @@
+"""What becomes of the records of a topic: rows that can be used, or dead letters with their reason and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from schemas.codec import Decoded, Schemas, decode_transactions, decode_user_events
+from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS, ORDER_COLUMNS, empty
+from schemas.rules import Rule, apply, rules_for
+from schemas.topics import TRANSACTIONS, USER_EVENTS
+
+
+@dataclass(frozen=True)
+class TopicReader:
+    """How the records of one topic are read: its decoder, the rules of its subject, and the frame that comes out."""
+
+    decode: Callable[[Sequence[bytes | None], Schemas], Decoded]
+    rules: tuple[Rule, ...]
+    columns: dict[str, pl.DataType]
+
+
+READERS: Mapping[str, TopicReader] = {
+    USER_EVENTS.name: TopicReader(decode_user_events, rules_for("user-event"), EVENT_COLUMNS),
+    TRANSACTIONS.name: TopicReader(decode_transactions, rules_for("transaction"), ORDER_COLUMNS),
+}
+"""Topic -> reader, for the topics whose records are facts."""
+
+
+def judge(
+    topic: str,
+    positions: pl.DataFrame,
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    schemas: Schemas,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(usable rows, dead letters) of the records.
+
+    `positions` has a row per record: `row`, its index in `keys` and `values` (u32), and the position columns. `schemas`
+    answers for every schema id in `values`, else SchemaNotResolved is raised.
+    """
+    reader = READERS[topic]
+    decoded = reader.decode(values, schemas)
+    good, broken = apply(reader.rules, decoded.frame.join(positions, on="row", maintain_order="left"))
+    rejects = pl.concat([decoded.rejects, broken.select("row", "reason", "message")])
+    return good.select(*reader.columns), _dead_letters(topic, rejects, positions, keys, values)
+
+
+def _dead_letters(
+    topic: str,
+    rejects: pl.DataFrame,
+    positions: pl.DataFrame,
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+) -> pl.DataFrame:
+    if not rejects.height:
+        return empty(DEAD_LETTER_COLUMNS)
+    rows = rejects["row"].to_list()
+    raw = rejects.with_columns(
+        topic=pl.lit(topic),
+        key=pl.Series([keys[row] for row in rows], dtype=pl.Binary),
+        value=pl.Series([values[row] for row in rows], dtype=pl.Binary),
+    )
+    return raw.join(positions, on="row", maintain_order="left").select(*DEAD_LETTER_COLUMNS)
