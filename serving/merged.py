@@ -25,6 +25,7 @@ ANALYST = (
     "daily_metrics",
     "daily_revenue",
     "publications",
+    "progress",
     "dead_letters",
 )
 """Views for analysts."""
