@@ -119,10 +119,11 @@ class Spark(_Frozen):
 
 
 class Api(_Frozen):
-    """Where the HTTP API and the dashboard listen."""
+    """Where the HTTP API and the dashboard listen; ``key``, if any, opens every tenant (the local stack makes one)."""
 
     host: str = LOOPBACK
     port: int = 8000
+    key: SecretStr = SecretStr("")
 
 
 class Airflow(_Frozen):
@@ -186,6 +187,11 @@ class Settings(BaseSettings):
     partitions: dict[str, PositiveInt] = Field(default_factory=dict)
     horizon_days: PositiveInt = 7
     session_gap_minutes: PositiveInt = 30
+
+    @property
+    def api_keys_file(self) -> Path:
+        """The hashes of the keys that ``rivermeet keys`` made."""
+        return self.home / "api-keys.json"
 
     @property
     def spark_ivy(self) -> Path:

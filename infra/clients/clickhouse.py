@@ -65,7 +65,14 @@ class MigrationChanged(Exception):
         self.name = name
 
 
-def connect(settings: ClickHouse, role: Role = "writer", database: str | None = None) -> Client:
+def connect(
+    settings: ClickHouse,
+    role: Role = "writer",
+    database: str | None = None,
+    *,
+    connect_timeout_s: int = CONNECT_TIMEOUT_S,
+    query_timeout_s: int = QUERY_TIMEOUT_S,
+) -> Client:
     """A client for one thread, logged in as `role`, in the settings' database unless another is named."""
     login = settings.login(role)
     client = clickhouse_connect.get_client(
@@ -75,8 +82,8 @@ def connect(settings: ClickHouse, role: Role = "writer", database: str | None = 
         username=login.user,
         password=login.password.get_secret_value(),
         database=settings.database if database is None else database,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        send_receive_timeout=QUERY_TIMEOUT_S,
+        connect_timeout=connect_timeout_s,
+        send_receive_timeout=query_timeout_s,
         autogenerate_session_id=False,
         tz_mode="aware",
     )

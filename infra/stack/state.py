@@ -86,7 +86,7 @@ def _record(ports: Ports, old: dict[str, Any]) -> dict[str, Any]:
             "admin": {"user": "admin", "password": password("clickhouse", "admin", "password")},
         },
         "cassandra": {"host": LOOPBACK, "port": ports.cassandra, "password": password("cassandra", "password")},
-        "api": {"host": LOOPBACK, "port": ports.api},
+        "api": {"host": LOOPBACK, "port": ports.api, "key": password("api", "key")},
         "airflow": {"host": LOOPBACK, "port": ports.airflow, "password": password("airflow", "password")},
     }
 
