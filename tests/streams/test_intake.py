@@ -15,6 +15,12 @@ from streams.slices import Slice
 from tests.schemas.examples import Example, examples, schemas
 
 APPENDED = 1_763_700_000_000
+YEAR_9999 = 253_370_764_800_000
+
+
+def _appended(example: Example) -> int:
+    """Good examples are good whenever they arrive, so they arrive after anything that they may say."""
+    return int(example.content.get("append_time", APPENDED if example.reason else YEAR_9999))
 
 
 def part(topic: str, found: Sequence[Example], first: int, partition: int = 0) -> Slice:
@@ -26,7 +32,7 @@ def part(topic: str, found: Sequence[Example], first: int, partition: int = 0) -
         first_offset=first,
         next_offset=first + len(found),
         offsets=offsets,
-        append_times=[example.content.get("append_time", APPENDED) for example in found],
+        append_times=[_appended(example) for example in found],
         keys=[example.name.encode() for example in found],
         values=[example.value for example in found],
     )
