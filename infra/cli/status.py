@@ -24,7 +24,10 @@ def command(json: Json = False) -> None:
     else:
         print_table(
             ("service", "state", "pid", "ports", "memory", "up"),
-            [(s.name, s.state, s.pid, " ".join(map(str, s.ports)), s.memory_text, s.age_text) for s in services],
+            [
+                (s.name, s.state, s.pid, " ".join(str(port) for port in s.ports if port), s.memory_text, s.age_text)
+                for s in services
+            ],
         )
     if any(service.state != "ready" for service in services):
         raise typer.Exit(Code.NOT_RUNNING)

@@ -17,16 +17,17 @@ from infra.java import java
 from infra.settings import STACK_FILE, Settings
 from infra.stack.plan import Service
 from infra.stack.ports import holder_of, is_free
-from infra.stack.processes import find, leads
+from infra.stack.processes import find
 from infra.stack.services.all import NODES
 from infra.stack.state import recorded_ports
 
 DISK_BYTES = 3 * 10**9
-MEMORY_BYTES = 5 * 10**9
+SPARE_MEMORY = 500
 JAVA_SECONDS = 30
 PYTHONS = ((3, 11), (3, 12))
 PRIVATE = 0o077
 _GIGABYTE = 10**9
+_MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,16 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """All findings, the good ones too. Changes nothing."""
-    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _python, _java, _jars, _disk, _memory, _record, _processes, _ports
-    )  # fmt: skip
-    return [finding for check in checks for finding in check(settings)]
+    running = find(settings.home)
+    new = [node for name, node in NODES.items() if isinstance(node, Service) and name not in running]
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _java, _jars, _disk, _record, _processes)
+    found = [finding for check in checks for finding in check(settings)]
+    return [*found, _memory(new), *_ports(settings, new)]
 
 
-def shortages(settings: Settings) -> Iterator[Finding]:
-    """What `up` cannot do without, as far as it can be told in a few milliseconds."""
-    yield from (finding for check in (_disk, _memory) for finding in check(settings) if not finding.ok)
+def shortages(settings: Settings, new: list[Service]) -> Iterator[Finding]:
+    """What the start of these services cannot do without, as far as it can be told in a few milliseconds."""
+    yield from (finding for finding in (*_disk(settings), _memory(new)) if not finding.ok)
     if not java().exists():
         yield Finding("java", False, _REINSTALL)
 
@@ -88,13 +90,13 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield Finding("disk", free >= DISK_BYTES, text if free >= DISK_BYTES else remedy)
 
 
-def _memory(settings: Settings) -> Iterator[Finding]:
-    """What runs already has its share, so only a stack that does not run needs all of it."""
-    free = psutil.virtual_memory().available
-    text = f"{free / _GIGABYTE:.1f} GB available"
-    good = free >= MEMORY_BYTES or bool(find(settings.home))
-    remedy = f"{text}, and {MEMORY_BYTES / _GIGABYTE:.0f} GB are needed: end other programs, or start fewer services"
-    yield Finding("memory", good, text if good else remedy)
+def _memory(new: list[Service]) -> Finding:
+    """What runs already has its share."""
+    free = psutil.virtual_memory().available // _MEGABYTE
+    needed = sum(service.memory for service in new) + SPARE_MEMORY if new else 0
+    text = f"{free} MB available"
+    remedy = f"{text}, and {needed} MB are needed: end other programs, or start fewer services"
+    return Finding("memory", free >= needed, text if free >= needed else remedy)
 
 
 def _record(settings: Settings) -> Iterator[Finding]:
@@ -111,19 +113,16 @@ def _record(settings: Settings) -> Iterator[Finding]:
 
 def _processes(settings: Settings) -> Iterator[Finding]:
     found = find(settings.home)
-    orphans = sorted(name for name, members in found.items() if not leads(members[0]))
+    orphans = sorted(name for name, running in found.items() if running.leader is None)
     if orphans:
         yield Finding("processes", False, f"{', '.join(orphans)} died and left processes behind: `rivermeet up`")
     else:
         yield Finding("processes", True, f"{len(found)} services run")
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
-    running = find(settings.home)
+def _ports(settings: Settings, new: list[Service]) -> list[Finding]:
     ports = recorded_ports(settings.home)
-    for service in NODES.values():
-        if isinstance(service, Service) and service.name not in running:
-            yield from (_port(name, getattr(ports, name)) for name in service.ports)
+    return [_port(name, getattr(ports, name)) for service in new for name in service.ports]
 
 
 def _port(name: str, port: int) -> Finding:

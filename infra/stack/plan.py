@@ -23,6 +23,7 @@ class Service:
     ``command`` writes the configuration files that the server wants and says how to start it. ``ready`` asks the server
     itself and answers False while it cannot reply. ``ports`` are the ports it listens on, by their name in the
     settings. ``needs`` names what must be ready before it starts; ``seconds`` bounds the wait until it is ready.
+    ``memory`` is what it takes at rest, in MB.
     """
 
     name: str
@@ -31,15 +32,20 @@ class Service:
     ports: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     seconds: float = 60.0
+    memory: int = 0
 
 
 @dataclass(frozen=True)
 class Step:
-    """Work to do at every start between two services; it must change nothing the second time."""
+    """Work to do at every start between two services; it must change nothing the second time.
+
+    ``modules`` are what ``run`` will import, which takes long enough to be done while its needs start.
+    """
 
     name: str
     run: Callable[[Settings], None]
     needs: tuple[str, ...]
+    modules: tuple[str, ...] = ()
 
 
 Node = Service | Step

@@ -65,6 +65,11 @@ def migrate_clickhouse(settings: Settings) -> None:
     client.close()
 
 
-TOPICS = Step("topics", create_topics, needs=("kafka",))
-SCHEMAS = Step("schemas", register_schemas, needs=("registry",))
-TABLES = Step("tables", migrate_clickhouse, needs=("clickhouse",))
+TOPICS = Step("topics", create_topics, needs=("kafka",), modules=("confluent_kafka.admin", "schemas.topics"))
+SCHEMAS = Step("schemas", register_schemas, needs=("registry",), modules=("schemas.registry",))
+TABLES = Step(
+    "tables",
+    migrate_clickhouse,
+    needs=("clickhouse",),
+    modules=("infra.clients.clickhouse", "schemas.tables", "serving.merged"),
+)

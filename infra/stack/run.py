@@ -6,29 +6,24 @@ repairs whatever died. Nothing else has to survive for that.
 
 from __future__ import annotations
 
-import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from infra import jars
 from infra.settings import Settings
 from infra.stack import processes
 from infra.stack.doctor import shortages
-from infra.stack.errors import ResourceError, ServiceFailedError, UnknownServiceError
+from infra.stack.errors import ResourceError, UnknownServiceError
 from infra.stack.plan import Node, Service
 from infra.stack.ports import check_ports
 from infra.stack.services.all import NODES
+from infra.stack.start import GRACE_SECONDS, Report, Start
 from infra.stack.state import exclusive, open_state
-
-POLL_SECONDS = 0.1
-GRACE_SECONDS = 20.0
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -38,10 +33,6 @@ class Outcome:
     started: list[str]
     kept: list[str]
     seconds: float
-
-
-class _Abandoned(Exception):
-    pass
 
 
 def up(home: Path, names: Iterable[str], report: Report) -> Outcome:
@@ -54,23 +45,29 @@ def up(home: Path, names: Iterable[str], report: Report) -> Outcome:
     with exclusive(home):
         settings = open_state(home)
         jars.fetch(settings.cache, report)
-        for finding in shortages(settings):
-            raise ResourceError(finding.detail)
         running = _running(home)
         wanted = [node for node in nodes.values() if isinstance(node, Service)]
-        check_ports(settings, [service for service in wanted if service.name not in running])
-        _Start(settings, nodes, running, report).run()
-    started = [service.name for service in wanted if service.name not in running]
-    kept = [service.name for service in wanted if service.name in running]
-    return Outcome(started, kept, time.monotonic() - began)
+        _check_machine(settings, [service for service in wanted if service.name not in running])
+        start = Start(settings, nodes, running, report)
+        start.run()
+    names = [service.name for service in wanted]
+    kept = [name for name in names if name not in start.started]
+    return Outcome([name for name in names if name in start.started], kept, time.monotonic() - began)
+
+
+def _check_machine(settings: Settings, new: list[Service]) -> None:
+    """Raise `StackError` where this machine cannot carry what is to be started."""
+    for finding in shortages(settings, new):
+        raise ResourceError(finding.detail)
+    check_ports(settings, new)
 
 
 def down(home: Path, *, wipe: bool = False) -> list[str]:
     """End every process of the stack; with ``wipe`` remove the state folder too. Answers the services that ran."""
     if not home.exists():
-        return processes.end(home, None, GRACE_SECONDS)
+        return _end_all(home)
     with exclusive(home):
-        ended = processes.end(home, None, GRACE_SECONDS)
+        ended = _end_all(home)
         if wipe:
             shutil.rmtree(home)
     return ended
@@ -92,61 +89,17 @@ def _with_needs(names: Iterable[str]) -> Mapping[str, Node]:
     return chosen
 
 
-def _running(home: Path) -> set[str]:
-    """Services whose first process lives; what is left of the others is ended, so that it holds no port and no lock."""
+def _running(home: Path) -> dict[str, psutil.Process]:
+    """First processes of the services that live; what is left of others is ended, so that it holds no port or lock."""
     found = processes.find(home)
-    running = {name for name, members in found.items() if processes.leads(members[0])}
-    if remains := set(found) - running:
+    leaders = {name: running.leader for name, running in found.items() if running.leader is not None}
+    if remains := set(found) - set(leaders):
         processes.end(home, remains, GRACE_SECONDS)
-    return running
+    return leaders
 
 
-class _Start:
-    """One `up`: a thread per node, each waiting for those that it needs."""
-
-    def __init__(self, settings: Settings, nodes: Mapping[str, Node], running: set[str], report: Report) -> None:
-        self._settings, self._nodes, self._running, self._report = settings, nodes, running, report
-        self._failed = threading.Event()
-        self._done: dict[str, Future[None]] = {}
-
-    def run(self) -> None:
-        with ThreadPoolExecutor(len(self._nodes)) as pool:
-            for name, node in self._nodes.items():
-                self._done[name] = pool.submit(self._bring_up, node)
-        errors = [error for future in self._done.values() if (error := future.exception()) is not None]
-        for error in errors:
-            if not isinstance(error, _Abandoned):
-                raise error
-
-    def _bring_up(self, node: Node) -> None:
-        for need in node.needs:
-            if self._done[need].exception() is not None:
-                raise _Abandoned
-        try:
-            began = time.monotonic()
-            self._start(node) if isinstance(node, Service) else node.run(self._settings)
-            self._report(f"{node.name} ready in {time.monotonic() - began:.1f} s")
-        except BaseException:
-            self._failed.set()
-            raise
-
-    def _start(self, service: Service) -> None:
-        home = self._settings.home
-        pid = 0
-        if service.name not in self._running:
-            command = service.command(self._settings)
-            environment = {"RIVERMEET_HOME": str(home), **command.env}
-            pid = processes.start(home, service.name, command.argv, environment)
-        self._wait(service, pid)
-
-    def _wait(self, service: Service, pid: int) -> None:
-        home, deadline = self._settings.home, time.monotonic() + service.seconds
-        while not service.ready(self._settings):
-            if self._failed.is_set():
-                raise _Abandoned
-            if pid and os.waitpid(pid, os.WNOHANG) != (0, 0):
-                raise ServiceFailedError(service.name, "ended at once", processes.log_tail(home, service.name))
-            if time.monotonic() > deadline:
-                reason = f"was not ready after {service.seconds:.0f} s"
-                raise ServiceFailedError(service.name, reason, processes.log_tail(home, service.name))
-            time.sleep(POLL_SECONDS)
+def _end_all(home: Path) -> list[str]:
+    """Programs before the servers that they need, so that they can finish what they are at."""
+    servers = {name for name, node in NODES.items() if not node.needs}
+    programs = set(processes.find(home)) - servers
+    return sorted({*processes.end(home, programs, GRACE_SECONDS), *processes.end(home, None, GRACE_SECONDS)})

@@ -24,6 +24,7 @@ _ADDRESSES = tuple(f"RIVERMEET_{part}__" for part in ("KAFKA", "REGISTRY", "CLIC
 @contextlib.contextmanager
 def exclusive(home: Path) -> Iterator[None]:
     """One command at a time changes a stack; ``TimeoutError`` if another one does not end."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(home / "lock", LOCK_SECONDS):
         yield
 

@@ -13,7 +13,7 @@ import psutil
 
 from infra.settings import Ports, Settings
 from infra.stack.plan import Service
-from infra.stack.processes import find, leads
+from infra.stack.processes import Running, find
 from infra.stack.services.all import NODES
 from infra.stack.state import recorded_ports
 
@@ -72,16 +72,16 @@ def status(settings: Settings) -> list[Status]:
     settings = settings.model_copy(update={"ports": recorded_ports(settings.home)})
     services = [node for name, node in sorted(NODES.items()) if isinstance(node, Service)]
     with ThreadPoolExecutor(len(services)) as pool:
-        return list(pool.map(lambda service: _status(service, settings, found.get(service.name, [])), services))
+        return list(pool.map(lambda service: _status(service, settings, found.get(service.name)), services))
 
 
-def _status(service: Service, settings: Settings, members: list[psutil.Process]) -> Status:
+def _status(service: Service, settings: Settings, running: Running | None) -> Status:
     ports = _ports(service, settings.ports)
-    if not members or not leads(members[0]):
+    if running is None or running.leader is None:
         return Status(service.name, "stopped", None, ports, 0, 0.0)
     state: State = "ready" if service.ready(settings) else "not ready"
-    age = time.time() - members[0].create_time()
-    return Status(service.name, state, members[0].pid, ports, sum(map(_memory, members)), age)
+    age = time.time() - running.leader.create_time()
+    return Status(service.name, state, running.leader.pid, ports, sum(map(_memory, running.members)), age)
 
 
 def _ports(service: Service, ports: Ports) -> tuple[int, ...]:

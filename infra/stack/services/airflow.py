@@ -117,15 +117,15 @@ def _component(name: str, job: str, *arguments: str, ports: tuple[str, ...] = ()
     def ready(settings: Settings) -> bool:
         return get(settings.ports.airflow, "/api/v2/version") is not None if ports else _beats(settings, name, job)
 
-    return Service(name, command, ready, ports=ports, needs=("airflow-database",), seconds=SECONDS)
+    return Service(name, command, ready, ports=ports, needs=("airflow-database",), seconds=SECONDS, memory=350)
 
 
 def _beats(settings: Settings, name: str, job: str) -> bool:
     """Whether this very process, and not one that was killed, has told the database that it runs."""
-    members = find(settings.home).get(name)
-    if not members:
+    running = find(settings.home).get(name)
+    if running is None or running.leader is None:
         return False
-    began = datetime.fromtimestamp(int(members[0].create_time()), UTC)
+    began = datetime.fromtimestamp(int(running.leader.create_time()), UTC)
     with closing(sqlite3.connect(f"file:{_database(settings)}?mode=ro", uri=True)) as database:
         rows = database.execute(
             "SELECT count(*) FROM job WHERE job_type = ? AND state = 'running' AND start_date >= ?",

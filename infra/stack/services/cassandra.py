@@ -148,4 +148,4 @@ def _run(settings: Settings, user: str, password: str, statement: str) -> bool:
     return True
 
 
-CASSANDRA = Service("cassandra", _command, _ready, ports=("cassandra", "cassandra_storage"))
+CASSANDRA = Service("cassandra", _command, _ready, ports=("cassandra", "cassandra_storage"), memory=650)

@@ -44,4 +44,4 @@ def _ready(settings: Settings) -> bool:
     return get(settings.ports.clickhouse, "/ping") is not None
 
 
-CLICKHOUSE = Service("clickhouse", _command, _ready, ports=("clickhouse",))
+CLICKHOUSE = Service("clickhouse", _command, _ready, ports=("clickhouse",), memory=800)

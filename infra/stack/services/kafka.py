@@ -93,4 +93,4 @@ def _ready(settings: Settings) -> bool:
         return False
 
 
-KAFKA = Service("kafka", _command, _ready, ports=("kafka", "kafka_controller"))
+KAFKA = Service("kafka", _command, _ready, ports=("kafka", "kafka_controller"), memory=350)

@@ -15,22 +15,22 @@ STORES = ("topics", "schemas", "tables")
 def _worker_ready(settings: Settings) -> bool:
     """Ready once it reads: it then leaves its number in a file, and one that was killed leaves another's."""
     file = settings.home / "run" / "worker.ready"
-    members = find(settings.home).get("worker", [])
-    try:
-        return file.read_text().strip() in {str(process.pid) for process in members}
-    except FileNotFoundError:
+    worker = find(settings.home).get("worker")
+    if worker is None or worker.leader is None or not file.exists():
         return False
+    return file.read_text().strip() == str(worker.leader.pid)
 
 
 def _module(name: str) -> Command:
     return Command((sys.executable, "-m", name))
 
 
-WORKER = Service("worker", lambda _settings: _module("streams"), _worker_ready, needs=STORES)
+WORKER = Service("worker", lambda _settings: _module("streams"), _worker_ready, needs=STORES, memory=500)
 API = Service(
     "api",
     lambda _settings: _module("serving.api"),
     lambda settings: get(settings.ports.api, "/healthz") is not None,
     ports=("api",),
     needs=STORES,
+    memory=300,
 )

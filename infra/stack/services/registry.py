@@ -32,4 +32,4 @@ def _ready(settings: Settings) -> bool:
     return get(settings.ports.registry, f"{PATH}/subjects") is not None
 
 
-REGISTRY = Service("registry", _command, _ready, ports=("registry",))
+REGISTRY = Service("registry", _command, _ready, ports=("registry",), memory=250)

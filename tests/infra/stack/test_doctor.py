@@ -18,7 +18,7 @@ def problems(home: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("name", "check", "remedy"),
-    [("DISK_BYTES", "disk", "make room"), ("MEMORY_BYTES", "memory", "end other programs")],
+    [("DISK_BYTES", "disk", "make room"), ("SPARE_MEMORY", "memory", "end other programs")],
 )
 def test_too_little_of_something(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, check: str, remedy: str

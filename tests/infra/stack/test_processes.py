@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.stack.processes import SERVICE, STACK, end, find, leads, log_tail, start
+from infra.stack.processes import SERVICE, STACK, Running, end, find, log_tail, start
 
 SLEEP = "import time; time.sleep(300)"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); {SLEEP}"
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(home: Path, service: str, program: str) -> int:
-    return start(home, service, (sys.executable, "-c", program), {})
+    return start(home, service, (sys.executable, "-c", program), {}).pid
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -37,18 +37,22 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_service_is_found_with_its_descendants_its_leader_first(home: Path) -> None:
-    pid = run(home, "one", PARENT)
-    until(lambda: len(find(home).get("one", [])) == 2)
+def count(home: Path) -> int:
+    return len(find(home).get("one", Running(None, [])).members)
 
-    members = find(home)["one"]
-    assert members[0].pid == pid
-    assert leads(members[0])
+
+def test_a_service_is_found_with_its_descendants_and_its_leader_known(home: Path) -> None:
+    pid = run(home, "one", PARENT)
+    until(lambda: count(home) == 2)
+
+    leader = find(home)["one"].leader
+    assert leader is not None
+    assert leader.pid == pid
 
 
 def test_end_reaches_descendants_in_sessions_of_their_own(home: Path) -> None:
     run(home, "one", PARENT)
-    until(lambda: len(find(home).get("one", [])) == 2)
+    until(lambda: count(home) == 2)
 
     assert end(home, None, 5) == ["one"]
     assert find(home) == {}
@@ -56,12 +60,13 @@ def test_end_reaches_descendants_in_sessions_of_their_own(home: Path) -> None:
 
 def test_descendants_of_a_killed_leader_are_found_and_ended(home: Path) -> None:
     pid = run(home, "one", PARENT)
-    until(lambda: len(find(home).get("one", [])) == 2)
+    until(lambda: count(home) == 2)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
-    (orphan,) = find(home)["one"]
-    assert orphan.pid != pid
+    left = find(home)["one"]
+    (orphan,) = left.members
+    assert left.leader is None
     assert end(home, ["one"], 5) == ["one"]
     assert not orphan.is_running()
 
@@ -97,3 +102,13 @@ def test_half_a_mark_is_no_mark(home: Path) -> None:
         with subprocess.Popen([sys.executable, "-c", SLEEP], env={**os.environ, **variables}) as process:
             assert find(home) == {}
             process.kill()
+
+
+def test_a_long_log_is_put_aside(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.stack.processes.LOG_BYTES", 10)
+    for word in ("first", "second"):
+        run(home, "one", f"print('{word} ' * 3)")
+        until(lambda word=word: word in log_tail(home, "one"))  # type: ignore[misc]
+
+    assert log_tail(home, "one").startswith("second")
+    assert (home / "log" / "one.log.1").read_text().startswith("first")

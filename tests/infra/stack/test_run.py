@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +53,7 @@ def add(nodes: dict[str, Node], *added: Node) -> None:
 
 
 def pids(home: Path) -> dict[str, int]:
-    return {name: members[0].pid for name, members in find(home).items()}
+    return {name: running.leader.pid for name, running in find(home).items() if running.leader}
 
 
 def test_up_twice_changes_nothing(home: Path, nodes: dict[str, Node]) -> None:
@@ -75,6 +77,57 @@ def test_up_repairs_what_was_killed_and_only_that(home: Path, nodes: dict[str, N
     assert pids(home)["one"] != before["one"]
 
 
+def test_what_a_killed_service_leaves_behind_is_ended_before_it_starts_again(
+    home: Path, nodes: dict[str, Node]
+) -> None:
+    child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); "
+    add(nodes, replace(service("one", program=child + SLEEP), ready=lambda s: len(find(s.home)["one"].members) == 2))
+    start(home)
+    before = find(home)["one"]
+    os.kill(pids(home)["one"], signal.SIGKILL)
+
+    assert start(home).started == ["one"]
+    assert not {process.pid for process in before.members} & {process.pid for process in find(home)["one"].members}
+
+
+def test_a_start_that_was_killed_before_it_could_tell_is_repaired(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"))
+    start(home)
+    before = pids(home)["one"]
+    (home / "run" / "one.pid").unlink()
+
+    assert start(home).started == ["one"]
+    assert pids(home)["one"] != before
+    assert len(find(home)["one"].members) == 1
+
+
+def test_a_number_that_went_to_another_process_is_not_ours(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, service("one"))
+    start(home)
+    down(home)
+    (home / "run" / "one.pid").write_text(f"{os.getpid()} 1.0")
+
+    assert down(home) == []
+    assert start(home).started == ["one"]
+
+
+def test_programs_end_before_the_servers_that_they_need(home: Path, nodes: dict[str, Node]) -> None:
+    tell = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit())); "
+    add(nodes, service("server"), service("program", "server", program=tell + SLEEP))
+    start(home)
+    time.sleep(0.3)
+    server = find(home)["server"].members[0]
+    order: list[bool] = []
+    ending = threading.Thread(target=lambda: down(home))
+    ending.start()
+    while "program" in find(home):
+        order.append(server.is_running())
+    ending.join()
+
+    assert order
+    assert all(order)
+
+
 def test_a_name_brings_what_it_needs_and_no_more(home: Path, nodes: dict[str, Node]) -> None:
     add(nodes, service("one"), service("two", "one"), service("three"))
 
@@ -94,7 +147,7 @@ def test_a_service_that_ends_at_once_says_why(home: Path, nodes: dict[str, Node]
     broken = replace(service("broken", program="raise SystemExit('no such disk')"), ready=lambda _settings: False)
     add(nodes, broken, service("after", "broken"))
 
-    with pytest.raises(ServiceFailedError, match=r"broken ended at once[\s\S]*no such disk"):
+    with pytest.raises(ServiceFailedError, match=r"broken ended before it was ready[\s\S]*no such disk"):
         start(home)
     assert "after" not in find(home)
 
