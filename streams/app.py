@@ -14,12 +14,12 @@ import faust
 from faust.serializers.schemas import Schema
 from yarl import URL
 
-from streams.errors import SinkUnavailable
 from streams.health import HealthFiles, status
+from streams.hold import Log, TransportOptions
 from streams.ledger import Ledger, TopicPartition
 from streams.pending import Pending, PendingLimits
 from streams.ticking import Engine, Ticker, TickPolicy
-from streams.transport import Log, SliceTransport, TransportOptions
+from streams.transport import SliceTransport
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class WorkerOptions:
     transport: TransportOptions = field(default_factory=TransportOptions)
     pending: PendingLimits = field(default_factory=PendingLimits)
     ticks: TickPolicy = field(default_factory=TickPolicy)
-    waits: tuple[type[Exception], ...] = (SinkUnavailable,)
+    waits: tuple[type[Exception], ...] = ()
 
 
 class Wiring:

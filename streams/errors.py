@@ -9,14 +9,6 @@ class StreamsError(Exception):
     """Base of the errors of this package."""
 
 
-class SinkUnavailable(StreamsError):
-    """A store did not take the rows. Raised by the engine; the same slices are tried again until the store is back."""
-
-    def __init__(self, sink: str, reason: str) -> None:
-        self.sink, self.reason = sink, reason
-        super().__init__(f"{sink} does not take rows: {reason}")
-
-
 class TickFailed(StreamsError):
     """The engine cannot process these slices. Mend the cause, then start the worker again: they are read again."""
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from streams.hold import Log, Position
 from streams.pending import Pending
 from streams.ticking import TickStats
-from streams.transport import Log, Position
 
 
 class HealthFiles:

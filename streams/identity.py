@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.errors import LogRefused
-from streams.transport import Log
+from streams.hold import Log
 
 TIMEOUT_S = 15.0
 

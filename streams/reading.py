@@ -27,12 +27,12 @@ class Reading:
     append_floor: int
     sought: bool
 
-    def judge(self, offsets: list[int]) -> Verdict:
-        """The verdict on the next fetch, which has these offsets (one at least)."""
+    def judge(self, first: int, last: int) -> Verdict:
+        """The verdict on the next fetch, from the offsets of its first and last record."""
         answers, self.sought = self.sought, False
-        if offsets[-1] < self.position:
+        if last < self.position:
             return Verdict.STALE
-        return Verdict.TAKE if answers or offsets[0] <= self.position else Verdict.SEEK_BACK
+        return Verdict.TAKE if answers or first <= self.position else Verdict.SEEK_BACK
 
     def first_offset(self, first: int, log_start: int) -> int:
         """The lower end of what a fetch from `position` covers, its first record being `first`.

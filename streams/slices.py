@@ -62,6 +62,9 @@ def _starts(fetched: Slice, times: list[int], limits: SliceLimits) -> Iterator[i
     """Indexes at which a slice begins: 0, and wherever the day changes or the slice before is full."""
     start, size = 0, 0
     yield start
+    one_day = times[0] // MS_PER_DAY == times[-1] // MS_PER_DAY
+    if one_day and len(times) <= limits.records and fetched.size <= limits.bytes:
+        return
     for i, (time, key, value) in enumerate(zip(times, fetched.keys, fetched.values, strict=True)):
         record = _length(key) + _length(value)
         full = i - start >= limits.records or size + record > limits.bytes

@@ -4,8 +4,7 @@ Everything untyped of Faust and aiokafka that the worker touches is in this modu
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
@@ -13,56 +12,13 @@ from faust.types import TP, ConsumerMessage
 
 from streams.client import SliceThread
 from streams.errors import AnotherLog, NotAppendTime, PartitionsChanged
+from streams.hold import Listener, Log, Position, TransportOptions
 from streams.ledger import Committable, Ledger
 from streams.pending import Delivery
 from streams.reading import Reading, Verdict
-from streams.slices import Slice, SliceLimits, cut_at_day_change
+from streams.slices import Slice, cut_at_day_change
 
 LOG_APPEND_TIME = 1
-
-
-class Listener(Protocol):
-    """Who is told when partitions come and go. Called from the event loop."""
-
-    async def settle(self, timeout: float) -> None:
-        """Wait for what is being written, at most so many seconds."""
-
-    def lost(self, partitions: Collection[tuple[str, int]]) -> None:
-        """Partitions were revoked, or are read again: what is held of them is void."""
-
-    def assigned(self, partitions: Collection[tuple[str, int]]) -> None:
-        """The worker has its partitions and reads them from their committed offsets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """An input topic: its epoch, and the partition count of that epoch."""
-
-    epoch: int
-    partitions: int
-
-
-@dataclass(frozen=True, slots=True)
-class TransportOptions:
-    """Times in seconds. `fetch_wait` is how long the broker may hold a fetch without data: a partition that gets data
-    meanwhile waits as long. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
-
-    limits: SliceLimits = field(default_factory=SliceLimits)
-    fetch_wait: float = 0.1
-    commit_timeout: float = 5.0
-    settle: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A partition: read from `begin` to below `read`, written below `written`; the log ends at `end`, if known yet."""
-
-    topic: str
-    partition: int
-    begin: int
-    read: int
-    written: int
-    end: int | None
 
 
 class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
@@ -156,7 +112,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
     def _judge(self, tp: TP, records: Sequence[Any]) -> Verdict | None:
         reading = self._reading.get(tp)
-        return reading.judge([record.offset for record in records]) if reading else None
+        return reading.judge(records[0].offset, records[-1].offset) if reading else None
 
     async def _slices(self, tp: TP, records: Sequence[Any], verdict: Verdict | None) -> list[Slice]:
         reading = self._reading.get(tp)
@@ -173,9 +129,9 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
     async def _take(self, tp: TP, reading: Reading, fetched: Sequence[Any]) -> list[Slice]:
         records = [record for record in fetched if record.offset >= reading.position]
-        for record in records:
-            if record.timestamp_type != LOG_APPEND_TIME:
-                raise NotAppendTime(tp.topic, tp.partition, record.offset)
+        by_producer = next((record for record in records if record.timestamp_type != LOG_APPEND_TIME), None)
+        if by_producer:
+            raise NotAppendTime(tp.topic, tp.partition, by_producer.offset)
         first = records[0].offset
         if first > reading.position:
             starts = await self.earliest_offsets(tp)

@@ -1,0 +1,52 @@
+"""What the transport needs to know of the logs it reads, and what it tells of the partitions it holds."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from streams.ledger import TopicPartition
+from streams.slices import SliceLimits
+
+
+class Listener(Protocol):
+    """Who is told when partitions come and go. Called from the event loop."""
+
+    async def settle(self, timeout: float) -> None:
+        """Wait for what is being written, at most so many seconds."""
+
+    def lost(self, partitions: Collection[TopicPartition]) -> None:
+        """Partitions were revoked, or are read again: what is held of them is void."""
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """The worker has its partitions and reads them from their committed offsets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An input topic: its epoch, and the partition count of that epoch."""
+
+    epoch: int
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOptions:
+    """Times in seconds. `fetch_wait` is how long the broker may hold a fetch without data: a partition that gets data
+    meanwhile waits as long. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
+
+    limits: SliceLimits = field(default_factory=SliceLimits)
+    fetch_wait: float = 0.1
+    commit_timeout: float = 5.0
+    settle: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A partition: read from `begin` to below `read`, written below `written`; the log ends at `end`, if known yet."""
+
+    topic: str
+    partition: int
+    begin: int
+    read: int
+    written: int
+    end: int | None
