@@ -43,7 +43,10 @@ class Load:
     """Produces numbered records, some of them poison, and keeps what the log holds: offset -> record by partition."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int, seed: int) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "acks": "all"})
+        self._producers = [
+            Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "acks": "all", "compression.type": codec})
+            for codec in ("none", "zstd", "lz4", "snappy", "gzip")
+        ]
         self._topic, self._partitions, self._random = topic, partitions, random.Random(seed)
         self._number = 0
         self._stop = threading.Event()
@@ -58,13 +61,14 @@ class Load:
         self._thread.join(30)
 
     def send(self, count: int) -> None:
+        producer = self._producers[self._number % len(self._producers)]
         for _ in range(count):
             self._number += 1
             partition, record = self._random.randrange(self._partitions), self._record()
-            self._producer.produce(
+            producer.produce(
                 self._topic, key=record[0], value=record[1], partition=partition, on_delivery=self._keep(record)
             )
-        assert self._producer.flush(30) == 0
+        assert producer.flush(30) == 0
 
     def _run(self) -> None:
         while not self._stop.wait(0.05):

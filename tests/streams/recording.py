@@ -5,11 +5,11 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from streams.errors import SinkUnavailable
 from streams.slices import Slice
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (worker TEXT, topic TEXT, partition INT, offset INT, append_time INT, key BLOB, value BLOB);
+CREATE TABLE IF NOT EXISTS seen
+    (worker TEXT, topic TEXT, partition INT, offset INT, append_time INT, key BLOB, value BLOB);
 CREATE TABLE IF NOT EXISTS slices (worker TEXT, topic TEXT, epoch INT, partition INT, first INT, next INT);
 CREATE TABLE IF NOT EXISTS forgotten (worker TEXT, topic TEXT, partition INT);
 """
@@ -49,7 +49,7 @@ class RecordingEngine:
 
     def _fail(self) -> None:
         if (self._path.parent / "dead").exists():
-            raise SinkUnavailable("store", "is down")
+            raise ConnectionError("the store is down")
         if (self._path.parent / "broken").exists():
             raise ValueError("a bug")
         while (self._path.parent / "hung").exists():

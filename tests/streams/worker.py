@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streams.app import GroupTimes, WorkerOptions, run
+from streams.hold import TransportOptions
 from streams.identity import identify
 from streams.pending import PendingLimits
 from streams.slices import SliceLimits
 from streams.ticking import TickPolicy
-from streams.transport import TransportOptions
 from tests.streams.recording import RecordingEngine
 
 
@@ -34,6 +34,7 @@ def main() -> None:
         transport=TransportOptions(limits=SliceLimits(records=given.get("slice_records", 1_000)), settle=1.0),
         pending=PendingLimits(records=given.get("pending_records", 20_000)),
         ticks=TickPolicy(interval=given.get("interval", 0.1), attempts=3),
+        waits=(ConnectionError,),
     )
     logs = identify({"bootstrap.servers": given["bootstrap"]}, given["topics"], OneEpoch())
     run(options, logs, RecordingEngine(Path(given["records"]), folder.name))

@@ -1,0 +1,155 @@
+import asyncio
+import threading
+from collections.abc import Callable, Collection, Sequence
+from random import Random
+
+import pytest
+
+from streams.errors import TickFailed, TickStuck
+from streams.ledger import Committable, Ledger
+from streams.pending import Delivery, Pending, PendingLimits
+from streams.slices import Slice
+from streams.ticking import Ticker, TickPolicy
+from tests.streams.test_ledger import part
+
+
+class Scripted:
+    """An engine that notes its calls; `outcomes` are raised one after the other, None meaning success."""
+
+    def __init__(self, *outcomes: Exception | None) -> None:
+        self.outcomes = list(outcomes)
+        self.calls: list[object] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.threads: set[int] = set()
+
+    def tick(self, slices: Sequence[Slice]) -> None:
+        self.threads.add(threading.get_ident())
+        self.calls.append([(s.partition, s.first_offset) for s in slices])
+        assert self.gate.wait(10)
+        if self.outcomes and (outcome := self.outcomes.pop(0)) is not None:
+            raise outcome
+
+    def forget(self, topic: str, partitions: Collection[int]) -> None:
+        self.calls.append((topic, list(partitions)))
+
+
+class Bench:
+    """A ticker whose time is its sleeps: it stops after so many."""
+
+    def __init__(self, engine: Scripted, sleeps: int, **policy: float) -> None:
+        self.slept: list[float] = []
+        self.ledger = Ledger()
+        self.pending = Pending(self.ledger, PendingLimits())
+        self.on_sleep: Callable[[], None] = lambda: None
+        self._sleeps = sleeps
+        self.ticker = Ticker(
+            engine,
+            self.ledger,
+            self.pending,
+            TickPolicy(attempts=3, **policy),
+            should_stop=lambda: len(self.slept) >= self._sleeps,
+            sleep=self._sleep,
+            clock=lambda: 0.0,
+            random=Random(3),
+            waits=(ConnectionError,),
+        )
+
+    async def deliver(self, first: int, end: int, partition: int = 0, generation: int = 0) -> None:
+        item = part(first, end, partition)
+        self.ledger.delivered(item, generation)
+        await self.pending.put(Delivery(item, generation))
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.on_sleep()
+
+
+async def test_one_tick_takes_the_slices_of_all_partitions() -> None:
+    engine = Scripted()
+    bench = Bench(engine, sleeps=1)
+    await bench.deliver(0, 3)
+    await bench.deliver(0, 2, partition=1)
+    await bench.deliver(3, 5)
+    await bench.ticker.run()
+    assert engine.calls == [[(0, 0), (1, 0), (0, 3)]]
+    assert bench.ledger.committable(("events", 0)) == Committable(5, 4)
+    assert (bench.ticker.stats.ticks, bench.ticker.stats.slices, bench.ticker.stats.records) == (1, 3, 7)
+    assert threading.get_ident() not in engine.threads
+
+
+async def test_a_sink_that_is_down_is_waited_for_beyond_the_bound_of_failures() -> None:
+    engine = Scripted(*[ConnectionError("down")] * 20)
+    bench = Bench(engine, sleeps=21, backoff_first=1.0, backoff_most=8.0)
+    await bench.deliver(0, 3)
+    await bench.ticker.run()
+    assert engine.calls == [[(0, 0)]] * 21
+    assert bench.ledger.committable(("events", 0)) == Committable(3, 2)
+    assert bench.ticker.stats.waiting_for is None
+    assert all(4.0 <= seconds <= 8.0 for seconds in bench.slept[5:20])
+    assert len(set(bench.slept[5:20])) > 1
+
+
+async def test_a_tick_that_keeps_failing_ends_the_worker_and_names_the_slices() -> None:
+    bench = Bench(Scripted(*[ValueError("bug")] * 3), sleeps=100)
+    await bench.deliver(0, 3)
+    with pytest.raises(TickFailed, match=r"events/0\[0\.\.3\)") as failed:
+        await bench.ticker.run()
+    assert failed.value.attempts == 3
+    assert isinstance(failed.value.__cause__, ValueError)
+    assert bench.ledger.committable(("events", 0)) is None
+
+
+async def test_a_tick_that_hangs_ends_the_worker() -> None:
+    engine = Scripted()
+    engine.gate.clear()
+    bench = Bench(engine, sleeps=1, deadline=0.01)
+    await bench.deliver(0, 3)
+    with pytest.raises(TickStuck, match=r"events/0\[0\.\.3\)"):
+        await bench.ticker.run()
+    engine.gate.set()
+
+
+async def test_a_lost_partition_is_forgotten_before_the_next_tick() -> None:
+    engine = Scripted()
+    bench = Bench(engine, sleeps=1)
+    await bench.deliver(0, 3)
+    bench.ledger.dropped([("events", 0), ("events", 1)], 0)
+    bench.ticker.lost([("events", 1), ("events", 0)])
+    await bench.deliver(0, 2, generation=1)
+    await bench.ticker.run()
+    assert engine.calls == [("events", [0, 1]), [(0, 0)]]
+    assert bench.ledger.committable(("events", 0)) == Committable(2, 1)
+
+
+async def test_a_failed_tick_is_not_tried_again_for_a_partition_that_was_lost() -> None:
+    engine = Scripted(ConnectionError("down"))
+    bench = Bench(engine, sleeps=2)
+    await bench.deliver(0, 3)
+    await bench.deliver(0, 2, partition=1)
+
+    def lose() -> None:
+        bench.ledger.dropped([("events", 0)], 0)
+        bench.ticker.lost([("events", 0)])
+
+    bench.on_sleep = lose
+    await bench.ticker.run()
+    assert engine.calls[:3] == [[(0, 0), (1, 0)], ("events", [0]), [(1, 0)]]
+
+
+async def test_a_tick_that_ends_after_its_partition_was_lost_commits_nothing() -> None:
+    engine = Scripted()
+    engine.gate.clear()
+    bench = Bench(engine, sleeps=1)
+    await bench.deliver(0, 3)
+    running = asyncio.create_task(bench.ticker.run())
+    while not engine.calls:
+        await asyncio.sleep(0.001)
+    await bench.ticker.settle(0.01)
+    bench.ledger.dropped([("events", 0)], 0)
+    bench.ticker.lost([("events", 0)])
+    await bench.deliver(0, 3, generation=1)
+    engine.gate.set()
+    await bench.ticker.settle(10)
+    assert bench.ledger.committable(("events", 0)) is None
+    await running
