@@ -6,9 +6,9 @@ import fcntl
 import os
 import threading
 import uuid
-from collections import defaultdict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ from infra.clickhouse.errors import QueryError
 from infra.clickhouse.settings import identifier, set_statement
 
 DATABASE = "rivermeet"
-_SPARE = 4
+_SPARE = 48
+_LIKE_A_SERVER = {"implicit_select": "0", "allow_introspection_functions": "0"}
+"""Where the embedded engine's defaults are not a server's."""
+
+_Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 class AlreadyOwned(Exception):
@@ -39,13 +43,16 @@ class OpenFailed(Exception):
 class Link:
     """A connection to the engine. It is a session: its temporary tables and settings are nobody else's.
 
-    One thread at a time may use it. `tag` marks its queries in ``system.processes``, to cancel them.
+    One thread at a time may use it. `tag` marks its queries in ``system.processes``, to cancel them. `altered` tells that
+    a statement has changed the session, so that it is not what it was set up to be.
     """
 
     connection: Any
     profile: Profile
     tag: str
     database: str = "default"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    altered: bool = False
 
     def run(self, sql: str, output: str = "Null", params: Mapping[str, str] | None = None) -> Any:
         """Runs a statement; returns the binding's result. Raises `QueryError`."""
@@ -77,7 +84,7 @@ class Engine:
         self._lock_file = _lock(path)
         self.spill = _empty(path / "spill")
         self._address = f"{path / 'data'}?config-file={_write_config(path, memory_bytes)}"
-        self._spare: dict[str, deque[Link]] = defaultdict(deque)
+        self._spare: OrderedDict[_Key, list[Link]] = OrderedDict()
         self._guard = threading.Lock()
         try:
             self._root = chdb.connect(self._address)
@@ -90,28 +97,60 @@ class Engine:
         names = self._root.query("SELECT lower(name) FROM system.table_functions", "TSVRaw").bytes().decode()
         return frozenset(names.split())
 
-    def take(self, profile: Profile) -> Link:
-        """A fresh connection that has the profile's role, settings and limits, and nothing else."""
+    def take(self, profile: Profile, database: str | None = None, settings: Mapping[str, str] | None = None) -> Link:
+        """A connection that has the profile's role and limits, this database and these settings, and nothing else.
+
+        Raises `QueryError` where the engine does not have the database or a setting.
+        """
+        database, settings = database or "default", settings or {}
         with self._guard:
-            if self._spare[profile.name]:
-                return self._spare[profile.name].popleft()
-        return self._open(profile)
+            waiting = self._spare.get(_key(profile, database, settings))
+            if waiting:
+                return waiting.pop()
+        return self._open(profile, database, settings)
 
-    def prepare(self, profile: Profile) -> None:
-        """Keeps a few fresh connections in store, so that a request need not wait for one."""
-        if len(self._spare[profile.name]) < _SPARE:
-            link = self._open(profile)
+    def give(self, link: Link) -> None:
+        """Takes a connection back, for the next request that wants just the same; an altered one is closed."""
+        surplus = [link]
+        if not link.altered:
             with self._guard:
-                self._spare[profile.name].append(link)
+                key = _key(link.profile, link.database, link.settings)
+                self._spare.setdefault(key, []).append(link)
+                self._spare.move_to_end(key)
+                surplus = self._surplus()
+        for old in surplus:
+            old.close()
 
-    def _open(self, profile: Profile) -> Link:
-        tag = uuid.uuid4().hex
-        link = Link(chdb.connect(self._address), profile, tag)
-        mode = {"readonly": "2"} if profile.reads_only else {}
-        limits = {**profile.settings, **profile.fixed, "log_comment": tag, **mode}
-        role = role_of(profile.name)
-        link.run(f"SET ROLE {role}; {set_statement({**limits, 'profile': role})}")
+    def _surplus(self) -> list[Link]:
+        """Takes out what is spare beyond the limit, beginning with what has not been asked for for the longest time."""
+        surplus = []
+        while sum(map(len, self._spare.values())) > _SPARE:
+            key, links = next(iter(self._spare.items()))
+            surplus += links[:1]
+            del links[:1]
+            if not links:
+                del self._spare[key]
+        return surplus
+
+    def _open(self, profile: Profile, database: str, settings: Mapping[str, str]) -> Link:
+        link = Link(chdb.connect(self._address), profile, uuid.uuid4().hex)
+        try:
+            self._set_up(link, database, settings)
+        except QueryError:
+            link.close()
+            raise
         return link
+
+    def _set_up(self, link: Link, database: str, settings: Mapping[str, str]) -> None:
+        profile, role = link.profile, role_of(link.profile.name)
+        mode = {"readonly": "2"} if profile.reads_only else {}
+        limits = {**_LIKE_A_SERVER, **profile.settings, **profile.fixed, "log_comment": link.tag, **mode}
+        link.run(f"SET ROLE {role}; {set_statement({**limits, 'profile': role})}")
+        if database != link.database:
+            link.use(database)
+        if settings:
+            link.run(set_statement(settings))
+            link.settings = settings
 
     def cancel(self, tag: str) -> None:
         """Stops the query that the connection of that tag is running, if any."""
@@ -123,11 +162,14 @@ class Engine:
 
     def close(self) -> None:
         """Closes the engine; every connection must have been given back."""
-        for links in self._spare.values():
-            for link in links:
-                link.close()
+        for link in (link for links in self._spare.values() for link in links):
+            link.close()
         self._root.close()
         os.close(self._lock_file)
+
+
+def _key(profile: Profile, database: str, settings: Mapping[str, str]) -> _Key:
+    return profile.name, database, tuple(sorted(settings.items()))
 
 
 def _lock(path: Path) -> int:

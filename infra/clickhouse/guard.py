@@ -154,6 +154,11 @@ class Statement:
         return _format_of(self.tree)
 
     @property
+    def alters_session(self) -> bool:
+        """Whether the session is another one afterwards."""
+        return self.kind in ("UseQuery", "SetQuery") or bool(self.tree.get("is_temporary"))
+
+    @property
     def has_rows(self) -> bool:
         """Whether it answers with rows, be they none."""
         return self.only_reads and self.kind not in ("UseQuery", "SetQuery")

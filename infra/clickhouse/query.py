@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -14,26 +12,13 @@ from infra.clickhouse.errors import Code, QueryError
 from infra.clickhouse.formats import DEFAULT_FORMAT, decoded
 from infra.clickhouse.guard import Statement, check, parse
 from infra.clickhouse.insert import Readable, insert
-from infra.clickhouse.settings import restore_statement, set_statement
+from infra.clickhouse.lease import Lease
+from infra.clickhouse.request import Request
 from infra.clickhouse.statement import Incomplete, InsertHead, insert_head
 
 _HEAD = 64 << 10
 _LONGEST_STATEMENT = 64 << 20
 _CACHED_STATEMENT = 16 << 10
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked: `text` from the URL, `body` from the request, and everything the URL says beside it."""
-
-    text: bytes
-    body: IO[bytes]
-    content_encoding: str
-    settings: Mapping[str, str]
-    params: Mapping[str, str]
-    database: str | None
-    default_format: str | None
-    reads_only: bool
 
 
 @dataclass
@@ -46,44 +31,20 @@ class Answer:
     format: str | None = None
     body: bytes = b""
     summary: dict[str, str] = field(default_factory=dict)
-    used_database: str | None = None
 
 
-def run(
-    engine: Engine, link: Link, request: Request, pipe: str, encoding: str | None, answer: Answer, pinned: bool
-) -> None:
-    """Runs a request on a session; `pinned` sessions get their settings back as they were. Raises `QueryError`."""
+def run(lease: Lease, request: Request, pipe: str, answer: Answer) -> None:
+    """Runs a request on the connection of its lease; rows go to the file named `pipe`. Raises `QueryError`."""
     started = time.monotonic_ns()
     try:
-        with _settings(link, request, pinned):
-            counts = _run(engine, link, request, pipe, encoding, answer)
+        with lease.opened(request) as link:
+            counts = _run(lease.engine, link, request, pipe, answer)
     except BodyAborted as error:
-        raise QueryError.of(
-            Code.ABORTED, "the client went away before its data were complete; nothing was inserted"
-        ) from error
+        raise QueryError.of(Code.ABORTED, "the client went away before its data were complete") from error
     answer.summary = {**counts, "elapsed_ns": str(time.monotonic_ns() - started)}
 
 
-@contextlib.contextmanager
-def _settings(link: Link, request: Request, pinned: bool) -> Iterator[None]:
-    before = link.database
-    restore = restore_statement(link, request.settings) if pinned and request.settings else ""
-    if request.database:
-        link.use(request.database)
-    if request.settings:
-        link.run(set_statement(request.settings))
-    try:
-        yield
-    finally:
-        if restore:
-            link.run(restore)
-        if pinned and request.database and link.database == request.database:
-            link.use(before)
-
-
-def _run(
-    engine: Engine, link: Link, request: Request, pipe: str, encoding: str | None, answer: Answer
-) -> dict[str, str]:
+def _run(engine: Engine, link: Link, request: Request, pipe: str, answer: Answer) -> dict[str, str]:
     data = decoded(request.body, request.content_encoding)
     text = request.text + b"\n" if request.text else b""
     head, text = _read_head(text, data)
@@ -92,7 +53,7 @@ def _run(
     sql = _decode(text + _read_rest(data, len(text)))
     statement = _understood(sql, link)
     _allow(engine, link, request, statement)
-    return _query(link, request, statement, sql, pipe, encoding, answer)
+    return _query(link, request, statement, sql, pipe, answer)
 
 
 def _read_head(text: bytes, data: IO[bytes]) -> tuple[InsertHead | None, bytes]:
@@ -175,16 +136,16 @@ def _allow(engine: Engine, link: Link, request: Request, statement: Statement) -
 
 def _insert(engine: Engine, link: Link, request: Request, head: InsertHead, data: Readable) -> dict[str, str]:
     sql = _decode(head.statement)
+    link.altered = link.altered or bool(request.params)
     _allow(engine, link, request, _understood(f"{sql} FORMAT {head.format}", link))
     written = insert(link, head, data, request.params, engine.spill)
     return {"read_rows": "0", "read_bytes": "0", "written_rows": str(written.rows), "written_bytes": str(written.bytes)}
 
 
-def _query(
-    link: Link, request: Request, statement: Statement, sql: str, pipe: str, encoding: str | None, answer: Answer
-) -> dict[str, str]:
+def _query(link: Link, request: Request, statement: Statement, sql: str, pipe: str, answer: Answer) -> dict[str, str]:
     default = request.default_format or DEFAULT_FORMAT
     if statement.select is None:
+        link.altered = link.altered or statement.alters_session
         result = link.run(sql, default, request.params)
         answer.body = result.bytes()
         answer.format = (statement.format or default) if statement.has_rows else None
@@ -192,7 +153,7 @@ def _query(
             link.database = link.value("SELECT currentDatabase()")
     else:
         answer.format = statement.select.format or default
-        result = link.run(statement.select.into(pipe, encoding, default), "Null", request.params)
+        result = link.run(statement.select.into(pipe, request.encoding, default), "Null", request.params)
     return {
         "read_rows": str(result.storage_rows_read()),
         "read_bytes": str(result.storage_bytes_read()),

@@ -15,6 +15,7 @@ from infra.clickhouse.errors import QueryError
 from infra.clickhouse.formats import content_type
 from infra.clickhouse.pipe import Pipe
 from infra.clickhouse.query import Answer
+from infra.clickhouse.request import Request
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 _IN_MEMORY = 8 << 20
@@ -27,12 +28,10 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Outlet:
-    """Where a response goes, and what its head says: `encoding` of the body, the caller's query id."""
+    """Where the answer to a request goes; what must be held back and is long, is held in the folder `spill`."""
 
     send: Send
-    query_id: str
-    encoding: str | None
-    buffered: bool
+    request: Request
     spill: Path
 
     async def stream(self, pipe: Pipe, job: asyncio.Future[None], answer: Answer) -> None:
@@ -42,7 +41,7 @@ class Outlet:
         """
         held = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.spill))
         with held:
-            limit = None if self.buffered else _PIECE
+            limit = None if self.request.buffered else _PIECE
             while not job.done() and (limit is None or held.tell() < limit):
                 await self._collect(pipe, job, held)
             if job.done():
@@ -87,7 +86,7 @@ class Outlet:
 
     async def _break(self, error: BaseException, tag: str) -> None:
         """The engine's error in the form that ClickHouse ends a broken result with, then no proper end."""
-        if self.encoding is None and isinstance(error, QueryError):
+        if self.request.encoding is None and isinstance(error, QueryError):
             text = error.message.encode()
             mark = tag.encode()
             await self._piece(
@@ -95,42 +94,44 @@ class Outlet:
             )
         raise Broken from error
 
-    async def error(self, error: QueryError) -> None:
-        """A response that says what went wrong, with ClickHouse's code and status."""
-        body = error.message.encode() + b"\n"
-        headers = {
-            "content-type": "text/plain; charset=UTF-8",
-            "x-clickhouse-exception-code": str(error.code),
-            "content-length": str(len(body)),
-        }
-        await self._start(error.status, headers)
-        await self._piece(body, more=False)
-
     async def _head(self, answer: Answer, size: int | None, encoded: bool, tag: str | None = None) -> None:
         headers = {"content-type": content_type(answer.format or "")}
         if answer.format:
             headers["x-clickhouse-format"] = answer.format
-        if encoded and self.encoding:
-            headers["content-encoding"] = self.encoding
+        if encoded and self.request.encoding:
+            headers["content-encoding"] = self.request.encoding
         if size is not None:
             headers["content-length"] = str(size)
         if tag:
             headers["x-clickhouse-exception-tag"] = tag
         headers["x-clickhouse-summary"] = json.dumps(answer.summary)
-        await self._start(200, headers)
-
-    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
-        common = {
-            "x-clickhouse-server-display-name": "rivermeet",
-            "x-clickhouse-query-id": self.query_id,
-            "x-clickhouse-timezone": "UTC",
-        }
-        pairs = [(name.encode(), value.encode()) for name, value in {**common, **headers}.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": pairs})
+        await _start(self.send, 200, headers, self.request.query_id)
 
     async def _piece(self, piece: bytes, more: bool = True) -> None:
         if piece or not more:
             await self.send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
+async def send_error(send: Send, error: QueryError, query_id: str) -> None:
+    """A response that says what went wrong, with ClickHouse's code and status."""
+    body = error.message.encode() + b"\n"
+    headers = {
+        "content-type": "text/plain; charset=UTF-8",
+        "x-clickhouse-exception-code": str(error.code),
+        "content-length": str(len(body)),
+    }
+    await _start(send, error.status, headers, query_id)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _start(send: Send, status: int, headers: Mapping[str, str], query_id: str) -> None:
+    common = {
+        "x-clickhouse-server-display-name": "rivermeet",
+        "x-clickhouse-query-id": query_id,
+        "x-clickhouse-timezone": "UTC",
+    }
+    pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in {**common, **headers}.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
 
 
 async def plain(send: Send, path: str) -> None:

@@ -1,82 +1,78 @@
-"""Sessions: a connection kept between requests, under the caller's name for it, for one request at a time."""
+"""Sessions: a connection kept between requests under the caller's name for it, for one request at a time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.clickhouse.engine import Link
 from infra.clickhouse.errors import Code, QueryError
+from infra.clickhouse.request import SessionWish
 
-_DEFAULT_TIMEOUT_S = 60
-_LONGEST_TIMEOUT_S = 3600
 _MOST_SESSIONS = 200
 
 
 @dataclass
-class _Session:
-    link: Link
-    timeout: float
+class Session:
+    """A session of one user; its connection is opened by the first request that uses it."""
+
+    user: str
+    wish: SessionWish
     idle_since: float
     busy: bool = True
+    link: Link | None = None
 
 
 class Sessions:
     """The open sessions of all users. Belongs to the event loop's thread; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._sessions: dict[tuple[str, str], _Session] = {}
+        self._sessions: dict[tuple[str, str], Session] = {}
         self._clock = clock
 
-    def enter(self, user: str, url: Mapping[str, str], take: Callable[[], Link]) -> Link:
-        """The session's connection, its own until `leave`; a new one where there is none.
+    def enter(self, user: str, wish: SessionWish) -> Session:
+        """The session of that name, the caller's alone until `leave`; a new one where there is none.
 
-        Raises SESSION_IS_LOCKED when another request is using it, SESSION_NOT_FOUND when ``session_check`` asks for one
-        that is not there, BAD_ARGUMENTS for a timeout that is not one.
+        Raises SESSION_IS_LOCKED when another request is using it, SESSION_NOT_FOUND when it must exist and does not.
         """
-        name, timeout = url["session_id"], _timeout(url)
-        session = self._sessions.get((user, name))
+        session = self._sessions.get((user, wish.name))
         if session is None:
-            session = self._create(user, name, url, take, timeout)
-        elif session.busy:
-            raise QueryError.of(Code.SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
-        session.busy, session.timeout = True, timeout
-        return session.link
+            return self._create(user, wish)
+        if session.busy:
+            raise QueryError.of(Code.SESSION_IS_LOCKED, f"Session {wish.name} is locked by a concurrent client")
+        session.busy, session.wish = True, wish
+        return session
 
-    def _create(
-        self, user: str, name: str, url: Mapping[str, str], take: Callable[[], Link], timeout: float
-    ) -> _Session:
-        if url.get("session_check", "0") == "1":
-            raise QueryError.of(Code.SESSION_NOT_FOUND, f"Session {name} not found")
+    def _create(self, user: str, wish: SessionWish) -> Session:
+        if wish.must_exist:
+            raise QueryError.of(Code.SESSION_NOT_FOUND, f"Session {wish.name} not found")
         if len(self._sessions) >= _MOST_SESSIONS:
             raise QueryError.of(
                 Code.TOO_MANY_SIMULTANEOUS_QUERIES,
                 f"{_MOST_SESSIONS} sessions are open: close some with close_session=1, or give shorter timeouts",
             )
-        self._sessions[user, name] = session = _Session(take(), timeout, self._clock())
+        session = self._sessions[user, wish.name] = Session(user, wish, self._clock())
         return session
 
-    def leave(self, user: str, name: str, close: bool) -> Link | None:
-        """Frees the session for the next request; returns its connection when it is to be closed."""
-        session = self._sessions[user, name]
+    def leave(self, session: Session) -> None:
+        """Frees the session for the next request, or closes it if its last request has asked for that."""
         session.busy, session.idle_since = False, self._clock()
-        return self._sessions.pop((user, name)).link if close else None
+        if session.wish.close:
+            self._close(session)
 
-    def expired(self) -> list[Link]:
-        """Forgets the sessions that were idle for too long, and returns their connections to be closed."""
+    def close_idle(self, at_least: float | None = None) -> None:
+        """Closes the sessions that no request is using and that were idle for longer than they wished to live.
+
+        `at_least` replaces what they wished for; 0 closes all that are idle.
+        """
         now = self._clock()
-        old = [key for key, s in self._sessions.items() if not s.busy and now - s.idle_since > s.timeout]
-        return [self._sessions.pop(key).link for key in old]
+        for session in list(self._sessions.values()):
+            limit = session.wish.timeout if at_least is None else at_least
+            if not session.busy and now - session.idle_since >= limit:
+                self._close(session)
 
-    def forget_all(self) -> list[Link]:
-        """Forgets every session that no request is using, and returns their connections to be closed."""
-        free = [key for key, session in self._sessions.items() if not session.busy]
-        return [self._sessions.pop(key).link for key in free]
-
-
-def _timeout(url: Mapping[str, str]) -> float:
-    text = url.get("session_timeout", str(_DEFAULT_TIMEOUT_S))
-    if not text.isdigit() or int(text) > _LONGEST_TIMEOUT_S:
-        raise QueryError.of(Code.BAD_ARGUMENTS, f"session_timeout is {text!r}: give seconds up to {_LONGEST_TIMEOUT_S}")
-    return int(text)
+    def _close(self, session: Session) -> None:
+        del self._sessions[session.user, session.wish.name]
+        if session.link is not None:
+            session.link.close()
