@@ -1,0 +1,29 @@
+"""What the routes work with; `create_app` puts it into the application's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from serving.api.keyring import KeyRing
+from serving.api.provenance import Clock
+from serving.api.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """ClickHouse, the keys, and the clock (timezone-aware times)."""
+
+    store: Store
+    keys: KeyRing
+    clock: Clock
+
+
+def _context(request: Request) -> Context:
+    return cast("Context", request.app.state.context)
+
+
+InContext = Annotated[Context, Depends(_context)]
+"""A route's parameter that is the application's context."""
