@@ -26,7 +26,7 @@ def build() -> typer.Typer:
         epilog=EPILOG,
         no_args_is_help=True,
         rich_markup_mode="rich",
-        pretty_exceptions_show_locals=False,
+        pretty_exceptions_enable=False,
     )
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):

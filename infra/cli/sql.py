@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,20 +61,16 @@ def _run(statement: str, role: Role) -> pl.DataFrame | None:
     from infra.clients.clickhouse import connect
     from infra.settings import load_settings
 
-    settings = load_settings()
     try:
-        client = connect(settings.clickhouse, role)
-    except OperationalError as error:
-        raise NotRunningError("ClickHouse") from error
-    try:
-        if not statement.upper().startswith(ANSWERING):
+        with closing(connect(load_settings().clickhouse, role)) as client:
+            if statement.upper().startswith(ANSWERING):
+                return pl.DataFrame(client.query_arrow(statement))
             client.command(statement)
             return None
-        return pl.DataFrame(client.query_arrow(statement))
+    except OperationalError as error:
+        raise NotRunningError("ClickHouse") from error
     except DatabaseError as error:
         raise CommandError(str(error).splitlines()[0]) from error
-    finally:
-        client.close()
 
 
 def _print(frame: pl.DataFrame, form: Format) -> None:

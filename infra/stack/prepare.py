@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from infra.settings import Settings
 from infra.stack.errors import StackError
 from infra.stack.plan import Step
 
 SECONDS = 30.0
+
+
+class NotPreparedError(StackError):
+    """A server refused what it was asked to hold."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        self.step, self.reason = step, reason
+        super().__init__(f"could not make the {step}: {reason}")
 
 
 class PartitionsDifferError(StackError):
@@ -21,7 +31,8 @@ class PartitionsDifferError(StackError):
 
 
 def create_topics(settings: Settings) -> None:
-    """Create the topics that are missing. Raises `PartitionsDifferError`."""
+    """Create the topics that are missing. Raises `PartitionsDifferError`, `NotPreparedError`."""
+    from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient, NewTopic
 
     from schemas.topics import with_partitions
@@ -37,32 +48,38 @@ def create_topics(settings: Settings) -> None:
         for name, topic in wanted.items()
         if name not in existing
     ]
-    for created in admin.create_topics(new, operation_timeout=SECONDS).values() if new else ():
-        created.result(SECONDS)
+    try:
+        for created in admin.create_topics(new, operation_timeout=SECONDS).values() if new else ():
+            created.result(SECONDS)
+    except KafkaException as error:
+        raise NotPreparedError("topics", str(error)) from error
 
 
 def register_schemas(settings: Settings) -> None:
-    """Register every version of every contract that a topic carries."""
+    """Register every version of every contract that a topic carries. Raises `NotPreparedError`."""
     from schemas.registry import IncompatibleVersion, Registry, RegistryUnavailable
 
     try:
         Registry(settings.registry.url).register_all()
     except (IncompatibleVersion, RegistryUnavailable) as error:
-        raise StackError(str(error)) from error
+        raise NotPreparedError("schemas", str(error)) from error
 
 
 def migrate_clickhouse(settings: Settings) -> None:
-    """Create the database, its tables and its views, or bring them up to date."""
-    from infra.clients.clickhouse import connect, migrate
+    """Create the database, its tables and its views, or bring them up to date. Raises `NotPreparedError`."""
+    from clickhouse_connect.driver.exceptions import Error
+
+    from infra.clients.clickhouse import MigrationChanged, StoreUnavailable, connect, migrate
     from schemas.tables import clickhouse_migrations
     from serving.merged import statements
 
-    server = connect(settings.clickhouse, "admin", database="default")
-    server.command(f"CREATE DATABASE IF NOT EXISTS {settings.clickhouse.database}")
-    server.close()
-    client = connect(settings.clickhouse, "admin")
-    migrate(client, clickhouse_migrations(), statements())
-    client.close()
+    try:
+        with closing(connect(settings.clickhouse, "admin", database="default")) as server:
+            server.command(f"CREATE DATABASE IF NOT EXISTS {settings.clickhouse.database}")
+        with closing(connect(settings.clickhouse, "admin")) as client:
+            migrate(client, clickhouse_migrations(), statements())
+    except (Error, MigrationChanged, StoreUnavailable) as error:
+        raise NotPreparedError("tables", str(error)) from error
 
 
 TOPICS = Step("topics", create_topics, needs=("kafka",), modules=("confluent_kafka.admin", "schemas.topics"))
