@@ -30,7 +30,7 @@ def main() -> NoReturn:
     settings = load_settings()
     client = connect(settings.clickhouse)
     logs = identify(settings.kafka.client_config(), READERS, Epochs(client))
-    options = WorkerOptions(settings.kafka.bootstrap, GROUP, settings.home / "run", waits=WAITS)
+    options = WorkerOptions(settings.kafka, GROUP, settings.home / "run", waits=WAITS)
     run(options, logs, _engine(settings))
 
 

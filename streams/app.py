@@ -1,7 +1,9 @@
 """The worker: Faust's app with our transport, an agent for each input topic, and the ticker."""
 
+import asyncio
 import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -14,8 +16,10 @@ import faust
 from faust.serializers.schemas import Schema
 from yarl import URL
 
+from infra.settings import Kafka
 from streams.health import HealthFiles, status
 from streams.hold import Log, TransportOptions
+from streams.identity import verify
 from streams.ledger import Ledger, TopicPartition
 from streams.pending import Pending, PendingLimits
 from streams.ticking import Engine, Ticker, TickPolicy
@@ -45,7 +49,7 @@ class WorkerOptions:
     `group` is the consumer group, `folder` takes the health files; `waits` are the engine's errors that time mends.
     """
 
-    bootstrap: str
+    kafka: Kafka
     group: str
     folder: Path
     fetch_records: int = 50_000
@@ -77,7 +81,7 @@ class Wiring:
             waits=options.waits,
         )
         self.app.transport = SliceTransport(
-            [URL(f"kafka://{address}") for address in options.bootstrap.split(",")],
+            [URL(address) for address in _addresses(options.kafka)],
             self.app,
             ledger=self.ledger,
             listener=self,
@@ -89,17 +93,21 @@ class Wiring:
         self.app.task(self._tick)
         self.app.timer(HEALTH_SECONDS)(self._report)
 
+    async def verify(self) -> None:
+        """See `streams.hold.Listener`."""
+        await asyncio.to_thread(verify, self.options.kafka.client_config(), self.logs)
+
     async def settle(self, timeout: float) -> None:
-        """See `streams.transport.Listener`."""
+        """See `streams.hold.Listener`."""
         await self.ticker.settle(timeout)
 
     def lost(self, partitions: Collection[TopicPartition]) -> None:
-        """See `streams.transport.Listener`."""
+        """See `streams.hold.Listener`."""
         self.health.gone()
         self.ticker.lost(partitions)
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """See `streams.transport.Listener`."""
+        """See `streams.hold.Listener`."""
         log.info("reading %d partitions", len(partitions))
         self.health.ready()
 
@@ -177,7 +185,8 @@ def _faust_app(options: WorkerOptions) -> Any:
     times = options.group_times
     return faust.App(
         options.group,
-        broker=f"kafka://{options.bootstrap.replace(',', ';kafka://')}",
+        broker=";".join(_addresses(options.kafka)),
+        broker_credentials=_credentials(options.kafka),
         datadir=options.folder / "faust",
         store="memory://",
         autodiscover=False,
@@ -197,3 +206,18 @@ def _faust_app(options: WorkerOptions) -> Any:
         broker_rebalance_timeout=times.rebalance,
         broker_request_timeout=times.request,
     )
+
+
+def _addresses(kafka: Kafka) -> list[str]:
+    return [f"kafka://{address.strip()}" for address in kafka.bootstrap.split(",")]
+
+
+def _credentials(kafka: Kafka) -> Any:
+    """The login in Faust's terms; None for plaintext."""
+    context = ssl.create_default_context() if kafka.security_protocol.endswith("SSL") else None
+    if kafka.security_protocol.startswith("SASL"):
+        password = kafka.password.get_secret_value()
+        return faust.SASLCredentials(
+            username=kafka.user, password=password, mechanism=kafka.sasl_mechanism, ssl_context=context
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -11,6 +11,9 @@ from streams.slices import SliceLimits
 class Listener(Protocol):
     """Who is told when partitions come and go. Called from the event loop."""
 
+    async def verify(self) -> None:
+        """Called before the reading of an assignment begins; raises LogRefused if a log is not the one known."""
+
     async def settle(self, timeout: float) -> None:
         """Wait for what is being written, at most so many seconds."""
 
@@ -23,10 +26,11 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """An input topic: its epoch, and the partition count of that epoch."""
+    """An input topic: its epoch, and the partition count and topic id that the epoch is bound to."""
 
     epoch: int
     partitions: int
+    topic_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.client import SliceThread
-from streams.errors import AnotherLog, NotAppendTime, PartitionsChanged
+from streams.errors import AnotherLog, LogRefused, NotAppendTime
 from streams.hold import Listener, Log, Position, TransportOptions
 from streams.ledger import Committable, Ledger
 from streams.pending import Delivery
@@ -51,14 +51,18 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Drop all that is known of any partition; `perform_seek` then begins anew."""
-        for topic, partition in assigned:
-            if partition >= self._logs[topic].partitions:
-                # Raised here, it would only be logged by the client.
-                await self.crash(PartitionsChanged(topic, self._logs[topic].partitions, partition + 1))
-                return
         self._drop(assigned | set(self._reading))
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
+            await self._have_nothing()
+
+    async def _have_nothing(self) -> None:
+        """More workers than partitions, or a topic that is gone."""
+        try:
+            await self._listener.verify()
+        except LogRefused as error:
+            await self.crash(error)  # raised here, it would only be logged by the client
+        else:
             self._listener.assigned(())
 
     def _drop(self, partitions: set[TP]) -> None:
@@ -73,9 +77,10 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     async def perform_seek(self) -> None:
         """Go to the committed offsets, or to the start of the log where there is none.
 
-        Raises AnotherLog if a log ends before its committed offset.
+        Raises LogRefused if a log is not the one known, or ends before its committed offset.
         """
         generation, partitions = self._generation, self.assignment()
+        await self._listener.verify()
         committed = await self._thread.committed(partitions)
         starts, ends = await self.earliest_offsets(*partitions), await self.highwaters(*partitions)
         targets = {tp: committed.get(tp, Committable(starts[tp], 0)) for tp in partitions}

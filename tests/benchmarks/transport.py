@@ -13,13 +13,14 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from confluent_kafka import Producer
 
+from infra.settings import Kafka
 from streams.app import Wiring, Worker, WorkerOptions
-from streams.hold import Log
+from streams.identity import identify
 from streams.slices import Slice
 from tests.streams.cluster import make_topic
 from tests.support.stack import RunStack, free_port_environment
@@ -51,6 +52,10 @@ class NoOp:
         if self.records >= self.bulk:
             self.last, self.cpu = now, time.process_time() - self.cpu
             self.bulk_done.set()
+
+    def epoch_for(self, topic: str, topic_id: str, partitions: int, end_offsets: Mapping[int, int]) -> int:
+        """One epoch."""
+        return 1
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Nothing is remembered."""
@@ -88,7 +93,9 @@ def measure(bootstrap: str, records: int, partitions: int) -> dict[str, float]:
     produce(bootstrap, topic, partitions, records)
     engine = NoOp(records)
     with tempfile.TemporaryDirectory() as folder:
-        wiring = Wiring(WorkerOptions(bootstrap, topic, Path(folder)), {topic: Log(1, partitions)}, engine)
+        kafka = Kafka(bootstrap=bootstrap)
+        logs = identify(kafka.client_config(), [topic], engine)
+        wiring = Wiring(WorkerOptions(kafka, topic, Path(folder)), logs, engine)
         ends = threading.Thread(target=lone_records, args=(bootstrap, topic, partitions, engine, wiring), daemon=True)
         ends.start()
         try:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from infra.settings import Kafka
 from streams.app import Wiring, WorkerOptions
-from streams.errors import AnotherLog, NotAppendTime, PartitionsChanged
+from streams.errors import AnotherLog, LogRefused, NotAppendTime, PartitionsChanged
 from streams.hold import Log, TransportOptions
 from streams.ledger import Committable
 from streams.slices import Slice, SliceLimits
@@ -44,6 +45,7 @@ class FakeBroker:
         self.ends: dict[TP, int] = {ONE: 10_000, TWO: 10_000}
         self.sought: list[dict[TP, int]] = []
         self.takes_commits = True
+        self.refused: LogRefused | None = None
         for name in ("_wait_next_records", "seek_wait", "earliest_offsets", "highwaters", "assignment", "highwater"):
             monkeypatch.setattr(consumer, name, getattr(self, name))
         monkeypatch.setattr(consumer._thread, "committed", self._committed)
@@ -75,6 +77,10 @@ class FakeBroker:
             self.committed = {**self.committed, **positions}
         return self.takes_commits
 
+    async def verify(self) -> None:
+        if self.refused:
+            raise self.refused
+
     async def fetch(self, **partitions: list[Record]) -> list[Slice]:
         """The slices that the consumer delivers of one fetch: `one` and `two` give the partitions' records."""
         self.fetches.append({{"one": ONE, "two": TWO}[name]: found for name, found in partitions.items()})
@@ -83,9 +89,13 @@ class FakeBroker:
 
 @pytest.fixture
 async def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
-    options = WorkerOptions("127.0.0.1:1", "group", tmp_path, transport=TransportOptions(SliceLimits(records=4)))
-    consumer: SliceConsumer = Wiring(options, {"events": Log(epoch=3, partitions=2)}, Scripted()).app.consumer
-    return FakeBroker(consumer, monkeypatch)
+    kafka = Kafka(bootstrap="127.0.0.1:1")
+    options = WorkerOptions(kafka, "group", tmp_path, transport=TransportOptions(SliceLimits(records=4)))
+    wiring = Wiring(options, {"events": Log(epoch=3, partitions=2, topic_id="x")}, Scripted())
+    consumer: SliceConsumer = wiring.app.consumer
+    broker = FakeBroker(consumer, monkeypatch)
+    monkeypatch.setattr(wiring, "verify", broker.verify)
+    return broker
 
 
 @pytest.fixture
@@ -217,14 +227,8 @@ async def test_a_log_that_begins_again_is_refused(started: FakeBroker) -> None:
         await started.fetch(one=records(0, 3))
 
 
-async def test_a_partition_that_the_epoch_does_not_have_is_refused(
-    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    crashes: list[BaseException] = []
-
-    async def crash(error: BaseException) -> None:
-        crashes.append(error)
-
-    monkeypatch.setattr(broker.consumer, "crash", crash)
-    await broker.consumer.on_partitions_assigned({ONE, TP("events", 2)})
-    assert [type(error) for error in crashes] == [PartitionsChanged]
+async def test_nothing_is_read_of_a_log_that_is_not_the_one_known(broker: FakeBroker) -> None:
+    broker.refused = PartitionsChanged("events", 2, 3)
+    with pytest.raises(PartitionsChanged, match="has 3 partitions and its epoch has 2"):
+        await broker.consumer.perform_seek()
+    assert await broker.fetch(one=records(0, 2)) == []

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.settings import Kafka
 from streams.app import GroupTimes, WorkerOptions, run
 from streams.hold import TransportOptions
 from streams.identity import identify
@@ -25,8 +26,9 @@ def main() -> None:
     folder = Path(given["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=folder / "worker.log", level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    kafka = Kafka(bootstrap=given["bootstrap"])
     options = WorkerOptions(
-        bootstrap=given["bootstrap"],
+        kafka=kafka,
         group=given["group"],
         folder=folder,
         fetch_records=given.get("fetch_records", 5_000),
@@ -36,7 +38,7 @@ def main() -> None:
         ticks=TickPolicy(interval=given.get("interval", 0.1), attempts=3),
         waits=(ConnectionError,),
     )
-    logs = identify({"bootstrap.servers": given["bootstrap"]}, given["topics"], OneEpoch())
+    logs = identify(kafka.client_config(), given["topics"], OneEpoch())
     run(options, logs, RecordingEngine(Path(given["records"]), folder.name))
 
 
