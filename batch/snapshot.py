@@ -49,8 +49,14 @@ class Pinned:
         return tuple(covered([c.landing for c in self.commits if c.landed.epoch == epoch]) for epoch in epochs)
 
     def landed_rows(self, days: Sequence[date]) -> int:
-        """How many rows of the days were landed, repeated ones included."""
-        return sum(landed.records for commit in self.commits for landed in commit.landed.days if landed.day in days)
+        """How many rows of the days lie below the coverage, repeated ones included."""
+        ends = {(one.epoch, p): end for one in self.coverages for p, end in one.end.items()}
+        return sum(
+            part.records
+            for commit in self.commits
+            for part in commit.landed.days
+            if part.day in days and part.last_offset < ends[commit.landed.epoch, part.partition]
+        )
 
 
 def pin(table: Table, declared: LakeTable, snapshot_id: int | None = None) -> Pinned:

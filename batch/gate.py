@@ -1,0 +1,223 @@
+"""The gate: a landed day is held against the quality rules before anything is computed from it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.storagelevel import StorageLevel
+
+from batch.expectations import Expectation, compiled, not_null, with_derived
+from batch.snapshot import Pinned, rows_of
+from schemas.checks import Severity
+from schemas.rules import RULES_VERSION, rules_for
+from schemas.tables.lake import EVENTS, TRANSACTIONS
+from schemas.topics import Cleanup, topic
+
+REPORT = "report.json"
+POSITION = ["log_epoch", "log_partition", "log_offset"]
+MAX_DEAD_SHARE = 0.01
+"""Above this share of dead letters among the landed records the gate warns."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the gate asks of a lake table beyond its rules."""
+
+    contract: str
+    never_null: tuple[str, ...]
+
+
+SUBJECTS = {
+    EVENTS.name: Subject(
+        "user-event", ("tenant_id", "session_id", "event_id", "event_type", "event_time", "append_time", *POSITION)
+    ),
+    TRANSACTIONS.name: Subject(
+        "transaction",
+        ("tenant_id", "transaction_id", "user_id", "status", "currency", "amount_minor", "order_time", *POSITION),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation and what came of it."""
+
+    name: str
+    severity: Severity
+    meaning: str
+    passed: bool
+    unexpected: int
+    """Rows that break it; 0 where it does not count rows."""
+    observed: str
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """The verdict on a day. `passed` unless a check of severity fail did not."""
+
+    table: str
+    day: date
+    snapshot_id: int
+    rules_version: str
+    passed: bool
+    rows: int
+    checks: tuple[Check, ...]
+    docs: str
+    """The folder of the run's Data Docs."""
+
+    def broken(self, severity: Severity) -> tuple[Check, ...]:
+        """The checks of this severity that did not pass."""
+        return tuple(check for check in self.checks if check.severity is severity and not check.passed)
+
+    def to_json(self) -> str:
+        """The report as it is stored."""
+        return json.dumps(asdict(self), default=str, indent=1)
+
+
+def validate(spark: SparkSession, pinned: Pinned, day: date, state: Path) -> GateReport:
+    """Holds one day of a pinned snapshot against its rules; report and Data Docs are kept under `state`."""
+    subject = SUBJECTS[pinned.table.name]
+    rules = rules_for(subject.contract)
+    rows = rows_of(spark, pinned).where(f"day = DATE'{day}'")
+    rows = with_derived(rows, rules).drop("properties", "experiments", "items").persist(StorageLevel.DISK_ONLY)
+    folder = state / "gate" / pinned.table.name / day.isoformat() / str(pinned.snapshot_id)
+    expected = [e for rule in rules for e in compiled(rule)]
+    asked = [*not_null(subject.never_null), *expected, *_of_day(pinned, day)]
+    try:
+        found = rows.count()
+        checks = [*_run(rows, asked, folder / "docs"), *_of_landings(pinned, day)]
+    finally:
+        rows.unpersist()
+    passed = all(check.passed for check in checks if check.severity is Severity.FAIL)
+    report = GateReport(
+        pinned.table.name, day, pinned.snapshot_id, RULES_VERSION, passed, found, tuple(checks), str(folder / "docs")
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REPORT).write_text(report.to_json())
+    return report
+
+
+def _of_day(pinned: Pinned, day: date) -> Iterator[Expectation]:
+    landed = pinned.landed_rows([day])
+    yield Expectation(
+        "rows_as_landed",
+        "ExpectTableRowCountToEqual",
+        {"value": landed},
+        Severity.FAIL,
+        "the day has as many rows as its landings brought",
+    )
+    yield Expectation(
+        "positions_unique",
+        "ExpectCompoundColumnsToBeUnique",
+        {"column_list": POSITION},
+        Severity.WARN,
+        "no range was landed twice; readers count each position once all the same",
+    )
+    yield Expectation(
+        "rows_present", "ExpectTableRowCountToBeBetween", {"min_value": 1}, Severity.WARN, "the day has rows"
+    )
+
+
+def _of_landings(pinned: Pinned, day: date) -> Iterator[Check]:
+    """What the history of the table says by itself of the landings that brought the day."""
+    landed = [commit.landed for commit in pinned.commits if any(part.day == day for part in commit.landed.days)]
+    offsets = sum(one.end[p] - one.lost.get(p, one.start[p]) for one in landed for p in one.end)
+    lost = sum(first - one.start[p] for one in landed for p, first in one.lost.items())
+    records, dead = sum(one.records for one in landed), sum(one.dead_letters for one in landed)
+    missing = offsets - records
+    compacted = topic(_contract_topic(pinned)).cleanup is not Cleanup.DELETE
+    severity = Severity.WARN if compacted else Severity.FAIL
+    meaning = "every offset of the landed ranges was read" + (" or compacted away" if compacted else "")
+    yield Check("offsets_complete", severity, meaning, missing == 0, missing, f"{missing} offsets without a record")
+    yield Check(
+        "nothing_lost", Severity.WARN, "no record expired before it was landed", lost == 0, lost, f"{lost} lost"
+    )
+    share = dead / records if records else 0.0
+    meaning = f"at most {MAX_DEAD_SHARE:.0%} of the landed records are dead letters"
+    yield Check("dead_letters_few", Severity.WARN, meaning, share <= MAX_DEAD_SHARE, dead, f"{share:.2%}")
+
+
+def _contract_topic(pinned: Pinned) -> str:
+    return {EVENTS.name: "user-events", TRANSACTIONS.name: "transactions"}[pinned.table.name]
+
+
+def _run(rows: DataFrame, asked: Sequence[Expectation], docs: Path) -> list[Check]:
+    with _quiet():
+        import great_expectations as gx
+        from great_expectations import expectations as kinds
+
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        context.add_data_docs_site("local", _site(docs))
+        suite = gx.ExpectationSuite(name="day", expectations=[_expectation(kinds, one) for one in asked])
+        data = (
+            context.data_sources.add_spark("lake")
+            .add_dataframe_asset("day")
+            .add_batch_definition_whole_dataframe("day")
+        )
+        definition = gx.ValidationDefinition(name="day", data=data, suite=context.suites.add(suite))
+        definition = context.validation_definitions.add(definition)
+        result = definition.run(batch_parameters={"dataframe": rows}, result_format="SUMMARY")
+        context.build_data_docs(site_names=["local"])
+    by_name = {outcome.expectation_config.meta["name"]: outcome for outcome in result.results}
+    return [_check(one, by_name[one.name]) for one in asked]
+
+
+def _expectation(kinds: Any, asked: Expectation) -> Any:
+    severity = {Severity.FAIL: "critical", Severity.WARN: "warning"}[asked.severity]
+    kind = getattr(kinds, asked.kind)
+    return kind(**asked.arguments, severity=severity, notes=asked.meaning, meta={"name": asked.name})
+
+
+def _check(asked: Expectation, outcome: Any) -> Check:
+    if outcome.exception_info and _raised(outcome.exception_info):
+        raise ExpectationBroken(asked.name, str(outcome.exception_info))
+    result = outcome.result
+    unexpected = int(result.get("unexpected_count") or 0)
+    observed = result.get("observed_value", result.get("partial_unexpected_list", ""))
+    return Check(asked.name, asked.severity, asked.meaning, bool(outcome.success), unexpected, str(observed)[:200])
+
+
+def _raised(info: dict[str, Any]) -> bool:
+    """Great Expectations tells of exceptions in one of two shapes: of the expectation, or by metric."""
+    if "raised_exception" in info:
+        return bool(info["raised_exception"])
+    return any(part.get("raised_exception") for part in info.values() if isinstance(part, dict))
+
+
+class ExpectationBroken(Exception):
+    """An expectation could not be evaluated, so nothing is known of the day. Mend the cause and validate again."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"expectation {name} could not be evaluated: {why[:500]}")
+        self.name, self.why = name, why
+
+
+def _site(docs: Path) -> dict[str, Any]:
+    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.absolute())}
+    return {
+        "class_name": "SiteBuilder",
+        "store_backend": store,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Great Expectations logs hundreds of lines at import, and reports its use to its makers unless told not to."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
