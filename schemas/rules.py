@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from schemas.checks import (
@@ -42,6 +43,7 @@ __all__ = [
     "count_warnings",
     "holds",
     "rules_for",
+    "version_of",
 ]
 
 _HOUR_MS = 3_600_000
@@ -154,9 +156,14 @@ USER_PROFILE_RULES: tuple[Rule, ...] = (
 RULES: tuple[Rule, ...] = (*USER_EVENT_RULES, *TRANSACTION_RULES, *USER_PROFILE_RULES)
 """Every rule. Of the rules that a record breaks, the first of its subject gives the reason."""
 
-RULES_VERSION: str = hashlib.sha256(
-    json.dumps([{**asdict(rule), "kind": rule.kind} for rule in RULES], sort_keys=True).encode()
-).hexdigest()[:16]
+
+def version_of(rules: Sequence[Rule]) -> str:
+    """A short digest of the content and order of rules, hex."""
+    content = [{**asdict(rule), "kind": rule.kind} for rule in rules]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+RULES_VERSION: str = version_of(RULES)
 """Changes with the content of any rule; stored with every verdict that rests on the rules."""
 
 

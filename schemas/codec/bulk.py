@@ -54,6 +54,22 @@ def guard_for(data: bytes) -> bytes:
     return guard
 
 
+def has_bytes(schema: Type) -> bool:
+    """Whether the schema has a field of bytes, which only single records are read with.
+
+    The bulk decoder has no such column.
+    """
+    match schema:
+        case Primitive(name):
+            return name == "bytes"
+        case Record(_, fields):
+            return any(has_bytes(entry.type) for entry in fields)
+        case Array(inner) | Map(inner) | Nullable(inner):
+            return has_bytes(inner)
+        case _:
+            return False
+
+
 def decode_bulk(
     values: Sequence[bytes], writer: Record, guard: bytes
 ) -> tuple[npt.NDArray[np.int64], pa.Array, list[Refusal]]:

@@ -61,13 +61,12 @@ FIELDS: dict[tuple[str, int], dict[str, st.SearchStrategy[Any]]] = {
 
 def values(name: str) -> st.SearchStrategy[bytes]:
     """Records of any version of a subject, on the wire."""
-    return st.one_of(
-        st.fixed_dictionaries(fields).map(
-            lambda record, key=key: encode_record(record, subject(key[0]).version(key[1]), IDS[key])
-        )
-        for key, fields in FIELDS.items()
-        if key[0] == name
-    )
+    return st.one_of([_versioned(*key) for key in FIELDS if key[0] == name])
+
+
+def _versioned(name: str, version: int) -> st.SearchStrategy[bytes]:
+    schema, schema_id = subject(name).version(version), IDS[name, version]
+    return st.fixed_dictionaries(FIELDS[name, version]).map(lambda record: encode_record(record, schema, schema_id))
 
 
 @st.composite
