@@ -9,6 +9,7 @@ Names with a leading underscore are no commands. Modules import what is heavy in
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 
 import typer
@@ -46,5 +47,6 @@ def _add(app: typer.Typer, name: str) -> None:
 
 
 def main() -> None:
-    """Entry point of the ``rivermeet`` script."""
+    """Entry point of the script. What libraries log is dropped: commands say themselves what went wrong."""
+    logging.getLogger().addHandler(logging.NullHandler())
     build()()

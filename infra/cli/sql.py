@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import closing
 from enum import StrEnum
@@ -70,7 +71,13 @@ def _run(statement: str, role: Role) -> pl.DataFrame | None:
     except OperationalError as error:
         raise NotRunningError("ClickHouse") from error
     except DatabaseError as error:
-        raise CommandError(str(error).splitlines()[0]) from error
+        raise CommandError(_reason(str(error))) from error
+
+
+def _reason(text: str) -> str:
+    """What ClickHouse says is wrong, without its envelope and the list of all that could have been meant."""
+    found = re.search(r"DB::Exception: (.*?)(\. Expected one of:|: In scope| \(for url|$)", text, re.DOTALL)
+    return found[1] if found else text
 
 
 def _print(frame: pl.DataFrame, form: Format) -> None:

@@ -31,7 +31,7 @@ class Service:
     ready: Callable[[Settings], bool]
     ports: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    seconds: float = 60.0
+    seconds: float = 120.0
     memory: int = 0
 
 

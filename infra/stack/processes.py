@@ -42,9 +42,11 @@ def start(home: Path, service: str, argv: tuple[str, ...], env: Mapping[str, str
     ]
     pid = os.posix_spawn(argv[0], argv, {**os.environ, **env, **mark}, file_actions=actions, setsid=True)
     process = psutil.Process(pid)
-    _leader_file(home, service).parent.mkdir(exist_ok=True)
-    # Who dies before this line leaves a process without a leader, which the next start ends.
-    _leader_file(home, service).write_text(_identity(process))
+    # Who dies before this leaves processes without a leader, which the next start ends.
+    file = _leader_file(home, service)
+    file.parent.mkdir(exist_ok=True)
+    file.with_suffix(".draft").write_text(_identity(process))
+    file.with_suffix(".draft").replace(file)
     return process
 
 
@@ -64,15 +66,18 @@ def find(home: Path) -> dict[str, Running]:
         service = _service_of(process, str(home))
         if service and process.pid != os.getpid():
             members[service].append(process)
-    return {service: Running(_leader(home, service, found), found) for service, found in members.items()}
+    return {service: Running(leader(home, service), found) for service, found in members.items()}
 
 
-def _leader(home: Path, service: str, members: list[psutil.Process]) -> psutil.Process | None:
+def leader(home: Path, service: str) -> psutil.Process | None:
+    """The first process of a service, if it lives; cheaper than `find`, which looks at every process there is."""
     try:
         identity = _leader_file(home, service).read_text()
-    except FileNotFoundError:
+        process = psutil.Process(int(identity.split()[0]))
+        alive = _identity(process) == identity and process.status() != psutil.STATUS_ZOMBIE
+    except (FileNotFoundError, psutil.NoSuchProcess):
         return None
-    return next((process for process in members if _identity(process) == identity), None)
+    return process if alive else None
 
 
 def _service_of(process: psutil.Process, home: str) -> str:

@@ -9,22 +9,21 @@ import importlib.metadata
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from infra.settings import LOOPBACK, ROOT, Settings
 from infra.stack.errors import ServiceFailedError
 from infra.stack.plan import Command, Service, Step
 from infra.stack.probes import get
-from infra.stack.processes import find
+from infra.stack.processes import leader
 
-MIGRATE_SECONDS = 120
-SECONDS = 120.0
+MIGRATE_SECONDS = 180
+SECONDS = 180.0
 PARALLELISM = 2
+PARTS = ("scheduler", "dag_processor")
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -110,44 +109,27 @@ def _migrate(settings: Settings) -> None:
         raise ServiceFailedError("airflow", "could not make its database", (done.stdout + done.stderr)[-2000:])
 
 
-def _component(name: str, job: str, *arguments: str, ports: tuple[str, ...] = ()) -> Service:
-    def command(settings: Settings) -> Command:
-        return Command((sys.executable, "-m", "airflow", *arguments), environment(settings))
-
-    def ready(settings: Settings) -> bool:
-        return get(settings.ports.airflow, "/api/v2/version") is not None if ports else _beats(settings, name, job)
-
-    return Service(name, command, ready, ports=ports, needs=("airflow-database",), seconds=SECONDS, memory=350)
+def _command(settings: Settings) -> Command:
+    return Command((sys.executable, "-m", "infra.stack.services.airflow_parts"), environment(settings))
 
 
-def _beats(settings: Settings, name: str, job: str) -> bool:
-    """Whether this very process, and not one that was killed, has told the database that it runs."""
-    running = find(settings.home).get(name)
-    if running is None or running.leader is None:
+def _ready(settings: Settings) -> bool:
+    """Whether the web server answers, and the other two have shown signs of life since they were started."""
+    process = leader(settings.home, "airflow")
+    body = get(settings.ports.airflow, "/api/v2/monitor/health")
+    if process is None or body is None:
         return False
-    began = datetime.fromtimestamp(int(running.leader.create_time()), UTC)
-    with closing(sqlite3.connect(f"file:{_database(settings)}?mode=ro", uri=True)) as database:
-        rows = database.execute(
-            "SELECT count(*) FROM job WHERE job_type = ? AND state = 'running' AND start_date >= ?",
-            (job, began.strftime("%Y-%m-%d %H:%M:%S")),
-        )
-        return bool(rows.fetchone()[0])
-
-
-def _check(settings: Settings) -> None:
-    body = get(settings.ports.airflow, "/api/v2/monitor/health") or b"{}"
     health = json.loads(body)
-    for part in ("metadatabase", "scheduler", "dag_processor"):
-        status = health.get(part, {}).get("status")
-        if status != "healthy":
-            raise ServiceFailedError("airflow", f"says that its {part} is {status}", "")
+    return all(_beats_since(process.create_time(), health[part], f"latest_{part}_heartbeat") for part in PARTS)
+
+
+def _beats_since(began: float, part: dict[str, str | None], field: str) -> bool:
+    """A process that was killed counts as healthy for half a minute: its successor has to speak for itself."""
+    beat = part.get(field)
+    return part["status"] == "healthy" and bool(beat) and datetime.fromisoformat(str(beat)).timestamp() >= began
 
 
 AIRFLOW = (
     Step("airflow-database", _prepare, needs=()),
-    _component("airflow-api", "", "api-server", ports=("airflow",)),
-    # The scheduler would serve logs on a port of all addresses; the web server reads them from the folder.
-    _component("airflow-scheduler", "SchedulerJob", "scheduler", "--skip-serve-logs"),
-    _component("airflow-dag-processor", "DagProcessorJob", "dag-processor"),
-    Step("airflow", _check, needs=("airflow-api", "airflow-scheduler", "airflow-dag-processor")),
+    Service("airflow", _command, _ready, ports=("airflow",), needs=("airflow-database",), seconds=SECONDS, memory=1000),
 )

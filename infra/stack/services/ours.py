@@ -7,7 +7,7 @@ import sys
 from infra.settings import Settings
 from infra.stack.plan import Command, Service
 from infra.stack.probes import get
-from infra.stack.processes import find
+from infra.stack.processes import leader
 
 STORES = ("topics", "schemas", "tables")
 
@@ -15,10 +15,8 @@ STORES = ("topics", "schemas", "tables")
 def _worker_ready(settings: Settings) -> bool:
     """Ready once it reads: it then leaves its number in a file, and one that was killed leaves another's."""
     file = settings.home / "run" / "worker.ready"
-    worker = find(settings.home).get("worker")
-    if worker is None or worker.leader is None or not file.exists():
-        return False
-    return file.read_text().strip() == str(worker.leader.pid)
+    process = leader(settings.home, "worker")
+    return process is not None and file.exists() and file.read_text().strip() == str(process.pid)
 
 
 def _module(name: str) -> Command:
