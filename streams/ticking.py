@@ -40,7 +40,7 @@ class TickPolicy:
     attempts: int = 5
     backoff_first: float = 0.1
     backoff_most: float = 5.0
-    deadline: float = 120.0
+    deadline: float = 600.0
 
 
 @dataclass(slots=True)
