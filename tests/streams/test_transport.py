@@ -1,5 +1,6 @@
 """The consumer over a broker that is a dictionary: what it delivers, and what it commits."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,33 @@ async def test_a_fetch_under_way_during_the_seek_proves_no_gap(broker: FakeBroke
     assert await broker.fetch(one=records(3, 5)) == []
     assert broker.sought[-1] == {ONE: 0}
     assert ranges(await broker.fetch(one=records(0, 2))) == [(0, 0, 2)]
+
+
+async def test_a_fetch_that_ends_during_the_seek_proves_no_gap(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it took its records before the seek or after is not to be known."""
+    seeking, fetched = asyncio.Event(), asyncio.Event()
+
+    async def answer_during_the_seek(timeout: float) -> tuple[dict[TP, list[Record]], None]:
+        await seeking.wait()
+        return {ONE: records(0, 3)}, None
+
+    async def slow_seek(offsets: Mapping[TP, int]) -> None:
+        seeking.set()
+        await fetched.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.consumer, "_wait_next_records", answer_during_the_seek)
+        patch.setattr(broker.consumer, "seek_wait", slow_seek)
+        under_way = asyncio.create_task(anext(broker.consumer.getmany(timeout=0), None))
+        await asyncio.sleep(0)
+        seek = asyncio.create_task(broker.consumer.perform_seek())
+        assert await under_way is None
+        fetched.set()
+        await seek
+    assert await broker.fetch(one=records(3, 5)) == []
+    assert broker.sought == [{ONE: 0}]
 
 
 async def test_a_gap_that_the_broker_confirms_is_compaction(started: FakeBroker) -> None:
