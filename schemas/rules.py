@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 
 from schemas.checks import (
     Between,
@@ -25,6 +26,7 @@ from schemas.checks import (
     count_warnings,
     holds,
 )
+from schemas.lateness import AHEAD
 from schemas.money import EXPONENTS
 from schemas.reasons import Reason
 
@@ -46,7 +48,7 @@ __all__ = [
     "version_of",
 ]
 
-_HOUR_MS = 3_600_000
+_AHEAD_MS = AHEAD // timedelta(milliseconds=1)
 _YEAR_2000_MS = 946_684_800_000
 _MAX_AMOUNT_MINOR = 10**14
 _MAX_QUANTITY = 1_000_000
@@ -82,7 +84,7 @@ def _timed(subject: str, column: str) -> tuple[Rule, ...]:
         Rule(
             subject,
             column,
-            NotAfter("append_time", _HOUR_MS),
+            NotAfter("append_time", _AHEAD_MS),
             Reason.TOO_FAR_AHEAD,
             f"{column} is at most an hour after the record arrived in the log",
         ),

@@ -54,20 +54,16 @@ def guard_for(data: bytes) -> bytes:
     return guard
 
 
-def has_bytes(schema: Type) -> bool:
-    """Whether the schema has a field of bytes, which only single records are read with.
-
-    The bulk decoder has no such column.
-    """
-    match schema:
-        case Primitive(name):
-            return name == "bytes"
-        case Record(_, fields):
-            return any(has_bytes(entry.type) for entry in fields)
-        case Array(inner) | Map(inner) | Nullable(inner):
-            return has_bytes(inner)
-        case _:
-            return False
+@cache
+def objection(writer: Record) -> str | None:
+    """Why the bulk decoder cannot read this schema at all; None when it can."""
+    if _has_bytes(writer):
+        return "bytes are not read in this topic"
+    try:
+        pyruhvro.deserialize_array([], _framed(writer))
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def decode_bulk(
@@ -177,3 +173,16 @@ def _schema(schema: Type, names: Any) -> Any:
                 {"name": f"f{position}", "type": _schema(entry.type, names)} for position, entry in enumerate(fields)
             ]
             return {"type": "record", "name": f"T{next(names)}", "fields": entries}
+
+
+def _has_bytes(schema: Type) -> bool:
+    """Whether the schema has a field of bytes, for which the bulk decoder has no column."""
+    match schema:
+        case Primitive(name):
+            return name == "bytes"
+        case Record(_, fields):
+            return any(_has_bytes(entry.type) for entry in fields)
+        case Array(inner) | Map(inner) | Nullable(inner):
+            return _has_bytes(inner)
+        case _:
+            return False

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from schemas.avro_types import Record
 from schemas.codec.align import Objections, align, arrow_type, mismatch
-from schemas.codec.bulk import decode_bulk, guard_for, has_bytes
+from schemas.codec.bulk import decode_bulk, guard_for, objection
 from schemas.codec.wire import HEADER_FAULTS, RefusedSchema, SchemaNotResolved, Schemas, WriterSchema, read_headers
 from schemas.reasons import Reason
 
@@ -114,9 +114,8 @@ def _refused(schema: WriterSchema | RefusedSchema, reader: Record) -> RefusedSch
         return schema
     if why := mismatch(schema.type, reader):
         return RefusedSchema(schema.schema_id, Reason.INCOMPATIBLE_SCHEMA, f"schema {schema.schema_id}: {why}")
-    if has_bytes(schema.type):
-        message = f"schema {schema.schema_id}: bytes are not read in this topic"
-        return RefusedSchema(schema.schema_id, Reason.UNSUPPORTED_SCHEMA, message)
+    if why := objection(schema.type):
+        return RefusedSchema(schema.schema_id, Reason.UNSUPPORTED_SCHEMA, f"schema {schema.schema_id}: {why}")
     return None
 
 

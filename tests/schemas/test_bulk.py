@@ -101,6 +101,20 @@ def test_what_a_resolver_cannot_know_stops_the_slice() -> None:
         resolve([GOOD], lost)  # type: ignore[arg-type] # it never answers
 
 
+def test_slices_of_any_size_are_cut_to_what_one_decode_can_hold(
+    decodes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = decode_user_events([GOOD] * 10 + [GOOD[:-1]], schemas())
+    decodes.clear()
+    monkeypatch.setattr("schemas.codec.columnar._PART_BYTES", 3 * len(GOOD))
+
+    parts = decode_user_events([GOOD] * 10 + [GOOD[:-1]], schemas())
+
+    assert parts.frame.equals(whole.frame)
+    assert parts.rejects.equals(whole.rejects)
+    assert max(decodes) == 3
+
+
 def test_a_value_over_the_limit_is_not_decoded() -> None:
     decoded = decode_user_events([GOOD + b"\0" * MAX_RECORD_BYTES, GOOD], schemas())
     assert decoded.rejects["reason"].to_list() == [Reason.TOO_LARGE]

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import fastavro
+import fastavro.utils
 import pytest
 
 from schemas.avro_types import UnsupportedSchema, parse
@@ -165,6 +166,40 @@ def test_schemas_that_are_not_read(text: str, why: str) -> None:
     assert isinstance(refused, RefusedSchema)
     rejects = decode_user_events([header(ID) + b"x"], {ID: refused}).rejects
     assert rejects["reason"].to_list() == [Reason.UNSUPPORTED_SCHEMA]
+
+
+SHAPES: list[Any] = [
+    "boolean",
+    "int",
+    "float",
+    "double",
+    {"type": "enum", "name": "E", "symbols": ["a", "b"]},
+    {"type": "array", "items": "string"},
+    {"type": "array", "items": ["null", "int"]},
+    {"type": "map", "values": ["null", "double"]},
+    {"type": "map", "values": {"type": "map", "values": "boolean"}},
+    {"type": "array", "items": {"type": "array", "items": {"type": "map", "values": "int"}}},
+    {"type": "record", "name": "R", "fields": [{"name": "x", "type": ["string", "null"]}]},
+]
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, *(["null", shape] for shape in SHAPES)], ids=json.dumps)
+def test_any_shape_that_is_parsed_is_decoded(shape: Any) -> None:
+    schema = _event_schema(extra=shape)
+    filled = list(fastavro.utils.generate_many(fastavro.parse_schema(json.loads(json.dumps(schema))), 20))
+    values = [_value(schema, record) for record in filled]
+
+    decoded = decode_user_events(values, {ID: writer_schema(ID, json.dumps(schema))})
+
+    assert decoded.frame["event_id"].to_list() == [record["eventId"] for record in filled]
+
+
+def test_a_schema_that_the_bulk_decoder_cannot_parse_refuses_its_records() -> None:
+    schema = _event_schema(extra={"type": "enum", "name": "E", "symbols": ["not-a-name"]})
+
+    rejects = decode_user_events([header(ID) + b"x"] * 2, {ID: writer_schema(ID, json.dumps(schema))}).rejects
+
+    assert rejects["reason"].to_list() == [Reason.UNSUPPORTED_SCHEMA] * 2
 
 
 def test_bytes_are_read_in_records_only() -> None:
