@@ -6,6 +6,7 @@ same list of grants holds in both places: `users_xml` renders it for the owner, 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
@@ -28,28 +29,6 @@ ANALYST_VIEWS = (
 )
 """The views of database `rivermeet` that analysts may read; nothing else of it exists for them."""
 
-TABLE_ENGINES = frozenset(
-    [
-        "MergeTree",
-        "ReplacingMergeTree",
-        "SummingMergeTree",
-        "AggregatingMergeTree",
-        "CollapsingMergeTree",
-        "CoalescingMergeTree",
-        "VersionedCollapsingMergeTree",
-        "GraphiteMergeTree",
-        "Memory",
-        "Log",
-        "TinyLog",
-        "StripeLog",
-        "Null",
-        "Dictionary",
-    ]
-)
-"""Table engines that keep their rows inside the store and need no other server."""
-
-DATABASE_ENGINES = frozenset({"Atomic", "Memory"})
-
 _EVERYONE = {
     "max_partitions_per_insert_block": "0",
     "async_insert": "0",
@@ -60,8 +39,8 @@ _OBJECTS = (
     " DROP DICTIONARY, UNDROP TABLE, TRUNCATE, OPTIMIZE, SHOW, dictGet, SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM VIEWS"
 )
 _SERVER_WIDE = (
-    "CREATE TEMPORARY TABLE, CREATE FUNCTION, DROP FUNCTION, KILL QUERY, SYSTEM FLUSH LOGS, SYSTEM RELOAD DICTIONARY,"
-    " SYSTEM DROP CACHE"
+    "SHOW DATABASES, CREATE TEMPORARY TABLE, CREATE FUNCTION, DROP FUNCTION, KILL QUERY, SYSTEM FLUSH LOGS,"
+    " SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE"
 )
 
 
@@ -81,7 +60,7 @@ PROFILES = {
     for profile in (
         Profile(
             "analyst",
-            tuple(f"SELECT, SHOW ON rivermeet.{view}" for view in ANALYST_VIEWS),
+            (*(f"SELECT, SHOW ON rivermeet.{view}" for view in ANALYST_VIEWS), "SHOW DATABASES ON *.*"),
             _EVERYONE,
             {
                 "max_execution_time": "30",
@@ -146,3 +125,7 @@ def _server_statements(profile: Profile) -> list[str]:
         *(f"GRANT {grant} TO {role};" for grant in profile.grants),
         f"CREATE SETTINGS PROFILE OR REPLACE {role} SETTINGS {', '.join(free + fixed + mode)} TO {role};",
     ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(server_sql())

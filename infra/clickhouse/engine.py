@@ -43,8 +43,8 @@ class OpenFailed(Exception):
 class Link:
     """A connection to the engine. It is a session: its temporary tables and settings are nobody else's.
 
-    One thread at a time may use it. `tag` marks its queries in ``system.processes``, to cancel them. `altered` tells that
-    a statement has changed the session, so that it is not what it was set up to be.
+    One thread at a time may use it. `tag` marks its queries in ``system.processes``, to cancel them. `altered` tells
+    that a statement has changed the session, so that it is no longer what it was set up to be.
     """
 
     connection: Any

@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from infra.clickhouse.decoding import Readable
 from infra.clickhouse.engine import Link
 from infra.clickhouse.errors import QueryError
 from infra.clickhouse.formats import NOT_STREAMED
@@ -17,14 +18,6 @@ from infra.clickhouse.statement import InsertHead
 
 _PIECE = 1 << 20
 _ARROW_MAGIC = b"ARROW1\0\0"
-
-
-class Readable(Protocol):
-    """Bytes that are read in turn."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` of the next bytes; none at the end."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Lease:
 
     @contextlib.contextmanager
     def opened(self, request: Request) -> Iterator[Link]:
-        """The connection, with the request's database and settings in force. Raises `QueryError` if there are none such."""
+        """The connection, with the request's database and settings in force. Raises `QueryError` for unknown ones."""
         if self.session is None:
             self.link = self.engine.take(self.profile, request.database, request.settings)
             yield self.link

@@ -1,4 +1,4 @@
-"""The tokens of a statement, as far as cutting one needs them; what a statement means is left to the engine's parser."""
+"""The tokens of a statement, as far as cutting one needs them; what it means is left to the engine's parser."""
 
 from __future__ import annotations
 

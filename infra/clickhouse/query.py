@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import IO
 
 from infra.clickhouse.body import BodyAborted
+from infra.clickhouse.decoding import Readable, decoded
 from infra.clickhouse.engine import Engine, Link
 from infra.clickhouse.errors import Code, QueryError
-from infra.clickhouse.formats import DEFAULT_FORMAT, decoded
-from infra.clickhouse.guard import Statement, check, parse
-from infra.clickhouse.insert import Readable, insert
+from infra.clickhouse.formats import DEFAULT_FORMAT
+from infra.clickhouse.guard import check
+from infra.clickhouse.insert import insert
 from infra.clickhouse.lease import Lease
+from infra.clickhouse.parse import Statement, parse
 from infra.clickhouse.request import Request
 from infra.clickhouse.statement import Incomplete, InsertHead, insert_head
 
@@ -46,7 +47,7 @@ def run(lease: Lease, request: Request, pipe: str, answer: Answer) -> None:
 
 def _run(engine: Engine, link: Link, request: Request, pipe: str, answer: Answer) -> dict[str, str]:
     data = decoded(request.body, request.content_encoding)
-    text = request.text + b"\n" if request.text else b""
+    text = request.text.removesuffix(b"\n") + b"\n" if request.text else b""
     head, text = _read_head(text, data)
     if head is not None:
         return _insert(engine, link, request, head, _Joined(text[head.data_start :], data))
@@ -56,7 +57,7 @@ def _run(engine: Engine, link: Link, request: Request, pipe: str, answer: Answer
     return _query(link, request, statement, sql, pipe, answer)
 
 
-def _read_head(text: bytes, data: IO[bytes]) -> tuple[InsertHead | None, bytes]:
+def _read_head(text: bytes, data: Readable) -> tuple[InsertHead | None, bytes]:
     """The head of an INSERT with data, if it is one, and the text that was read to know."""
     size = _HEAD
     while True:
@@ -70,7 +71,7 @@ def _read_head(text: bytes, data: IO[bytes]) -> tuple[InsertHead | None, bytes]:
             size *= 2
 
 
-def _read_exactly(data: IO[bytes], size: int) -> bytes:
+def _read_exactly(data: Readable, size: int) -> bytes:
     pieces = []
     while size > 0 and (piece := data.read(size)):
         pieces.append(piece)
@@ -78,7 +79,7 @@ def _read_exactly(data: IO[bytes], size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _read_rest(data: IO[bytes], so_far: int) -> bytes:
+def _read_rest(data: Readable, so_far: int) -> bytes:
     rest = _read_exactly(data, _LONGEST_STATEMENT - so_far + 1)
     if so_far + len(rest) > _LONGEST_STATEMENT:
         raise _too_long()
@@ -101,7 +102,7 @@ def _decode(text: bytes) -> str:
 class _Joined(Readable):
     """What was read already, then the rest of the stream."""
 
-    def __init__(self, first: bytes, rest: IO[bytes]) -> None:
+    def __init__(self, first: bytes, rest: Readable) -> None:
         self._first = first
         self._rest = rest
 

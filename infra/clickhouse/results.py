@@ -39,8 +39,7 @@ class Outlet:
 
         Raises the job's `QueryError` when nothing has been sent yet, else `Broken`.
         """
-        held = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.spill))
-        with held:
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.spill)) as held:
             limit = None if self.request.buffered else _PIECE
             while not job.done() and (limit is None or held.tell() < limit):
                 await self._collect(pipe, job, held)

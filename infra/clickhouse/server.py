@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """An ASGI application over one engine. `slots` queries run at once; others wait up to `patience_s` for their turn."""
+    """An ASGI application over one engine. `slots` queries run at once; others wait up to `patience_s`."""
 
     def __init__(self, engine: Engine, users: Users, slots: int = 12, patience_s: float = 30.0) -> None:
         self._engine = engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -21,6 +22,7 @@ TRANSPORT = frozenset(
         "enable_http_compression",
         "http_headers_progress_interval_ms",
         "http_zlib_compression_level",
+        "log_comment",
         "password",
         "query",
         "query_id",
@@ -35,7 +37,7 @@ TRANSPORT = frozenset(
         "wait_end_of_query",
     }
 )
-"""Keys of a URL that speak to the HTTP interface."""
+"""Keys of a URL that speak to the HTTP interface; ``log_comment`` has no log to go to, and marks queries here."""
 
 _PARAM = "param_"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"})
@@ -43,13 +45,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
 class Runner(Protocol):
-    """What runs statements on a session."""
+    """A session that answers queries."""
 
-    def run(self, sql: str, output: str = "Null", params: Mapping[str, str] | None = None) -> object:
-        """Runs a statement."""
-        ...
-
-    def value(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+    def value(self, sql: str) -> str:
         """Runs a query that returns one value."""
         ...
 
@@ -93,7 +91,7 @@ def restore_statement(link: Runner, names: Iterable[str]) -> str:
     """The SET that brings these settings back to what they are now."""
     listed = ", ".join(quote(name) for name in names)
     found = link.value(
-        "SELECT arrayStringConcat(groupArray(if(changed, format('{} = {}', name, quoteString(value)),"
-        f" concat(name, ' = DEFAULT'))), ', ') FROM system.settings WHERE name IN ({listed})"
+        f"SELECT toJSONString(groupArray((name, value, toBool(changed)))) FROM system.settings WHERE name IN ({listed})"
     )
-    return f"SET {found}" if found else ""
+    past = [(name, quote(value) if changed else "DEFAULT") for name, value, changed in json.loads(found)]
+    return "SET " + ", ".join(f"{name} = {value}" for name, value in past) if past else ""

@@ -1,0 +1,54 @@
+"""The lists that say what may be used here: statements, functions, engines, system tables."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TABLE_ENGINES = _words("""
+    MergeTree ReplacingMergeTree SummingMergeTree AggregatingMergeTree CollapsingMergeTree CoalescingMergeTree
+    VersionedCollapsingMergeTree GraphiteMergeTree Memory Log TinyLog StripeLog Null Dictionary
+""")
+"""Table engines that keep their rows inside the store and need no other server."""
+
+DATABASE_ENGINES = _words("Atomic Memory")
+
+READS = _words("""
+    SelectWithUnionQuery SelectIntersectExceptQuery ExplainQuery DescribeQuery UseQuery SetQuery
+    ShowTablesQuery ShowColumnsQuery ShowIndexesQuery ShowFunctions ShowSettingQuery ShowGrantsQuery ShowEngines
+""")
+"""Statements, as the engine's parser names them, that change nothing but the session they run in."""
+
+READ_PREFIXES = ("Exists", "ShowCreate")
+
+WRITES = _words("""
+    InsertQuery CreateQuery DropQuery RenameQuery AlterQuery OptimizeQuery DeleteQuery UpdateQuery CheckTableQuery
+    CreateIndexQuery DropIndexQuery CreateSQLFunctionQuery DropFunctionQuery KillQueryQuery SystemQuery BackupQuery
+    ShowProcesslistQuery
+""")
+
+WRITE_PREFIXES = ("UndropQuery",)
+
+ANALYST_TABLE_FUNCTIONS = _words("""
+    numbers numbers_mt zeros zeros_mt primes generate_series generateseries generaterandom values view viewexplain
+    viewifpermitted null format
+""")
+"""Table functions, in lower case, that read nothing but their own arguments."""
+
+TABLE_FUNCTIONS = ANALYST_TABLE_FUNCTIONS | _words("""
+    merge dictionary loop mergetreeindex mergetreeprojection mergetreepartsinfo mergetreeanalyzeindexes
+    mergetreetextindex
+""")
+"""Table functions, in lower case, that read nothing outside the store."""
+
+REACHING_FUNCTIONS = _words("file python disk catboostevaluate getclienthttpheader")
+"""Functions, in lower case, that read the machine's files or this process's memory, where no grant is asked for."""
+
+SYSTEM_TABLES = _words("""
+    aggregate_function_combinators build_options collations columns contributors current_roles data_skipping_indices
+    data_type_families databases dictionaries enabled_roles formats functions keywords licenses numbers numbers_mt one
+    settings table_engines table_functions tables time_zones zeros zeros_mt
+""")
+"""System tables that show an analyst nothing of other people's work; those that list objects list the granted ones."""
