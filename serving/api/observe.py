@@ -80,7 +80,7 @@ class Observed:
         await response(problem, scope["path"], request_id)(scope, receive, answer.send)
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path_format", "none")
         self._metrics.count(route, _method(scope), status, seconds)
         state = scope["state"]
         facts = {

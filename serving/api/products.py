@@ -20,7 +20,7 @@ _KEYSET = Keyset({"tenant_id": "text"})
 
 
 @router.get(
-    "/{product_id}",
+    "/{product_id:path}",
     response_model=PRODUCT_DAYS.answer,
     responses=documented(NOT_FOUND),
     summary="Counters of a product on a day",

@@ -20,7 +20,7 @@ _KEYSET = Keyset({"session_start": "time", "tenant_id": "text", "log_epoch": "nu
 
 
 @router.get(
-    "/{session_id}",
+    "/{session_id:path}",
     response_model=SESSIONS.answer,
     responses=documented(NOT_FOUND),
     summary="Sessions of one session id",

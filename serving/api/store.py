@@ -61,9 +61,13 @@ class Store:
 
     def close(self) -> None:
         """Closes the idle clients."""
+        idle: list[Client | None] = []
         with suppress(Empty):
             while True:
-                _close(self._idle.get_nowait())
+                idle.append(self._idle.get_nowait())
+        for client in idle:
+            _close(client)
+            self._idle.put(None)
 
 
 def rows(

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from schemas.metrics import METRICS
+from schemas.sessions import SESSION_COLUMNS
+from serving.api.columns import columns_of
+from serving.api.problems import KINDS
+from tests.serving.api.conftest import Server
+
+
+class Links(HTMLParser):
+    """The tags of a page, and everything that they point to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.targets: list[str] = []
+        self.ids: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.targets += [value or "" for name, value in attrs if name in ("href", "src")]
+        self.ids |= {value or "" for name, value in attrs if name == "id"}
+
+
+def test_the_page_needs_no_other_host_and_leads_nowhere_wrong(down: Server) -> None:
+    answer = down.http.get("/docs")
+    links = Links()
+    links.feed(answer.text)
+    assert "script" not in links.tags
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert {target for target in links.targets if not target.startswith("#")} == {"/openapi.json"}
+    assert {target[1:] for target in links.targets if target.startswith("#")} <= links.ids
+    assert {kind.name for kind in KINDS} <= links.ids
+
+
+@pytest.fixture
+def document(down: Server) -> Any:
+    return down.http.get("/openapi.json").json()
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert names <= document["components"]["schemas"].keys()
+
+
+def test_every_path_says_what_can_go_wrong(document: Any) -> None:
+    for path, methods in document["paths"].items():
+        assert methods.keys() == {"get"}
+        if path.startswith("/v1/"):
+            assert {"200", "401", "503"} <= methods["get"]["responses"].keys()
+            assert methods["get"]["security"]
+
+
+def test_every_metric_is_described_once_from_the_catalogue(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    rows = schemas["DailyMetrics"]["properties"] | schemas["DailyRevenue"]["properties"]
+    for metric in METRICS:
+        assert metric.meaning in rows[metric.name]["description"]
+        assert metric.unit in rows[metric.name]["description"]
+
+
+def test_rows_have_an_example_with_every_field(document: Any) -> None:
+    for name in ("DailyMetrics", "DailyRevenue", "Session", "ProductDay", "Publication"):
+        schema = document["components"]["schemas"][name]
+        (example,) = schema["examples"]
+        assert example.keys() == schema["properties"].keys()
+        assert None not in example.values()
+
+
+def test_columns_are_read_from_the_tables_definition() -> None:
+    columns = columns_of("batch_sessions")
+    assert SESSION_COLUMNS.keys() <= columns.keys()
+    assert columns["user_id"].type == str | None
+    assert (columns["converted"].type, columns["duration_ms"].meaning) == (bool, "End less start, milliseconds")
+
+
+def test_prometheus_counts_by_route_and_never_by_id(down: Server) -> None:
+    down.operator.get("/v1/sessions/secret-session", from_="x")
+    down.http.get("/nowhere/secret-session")
+    text = down.http.get("/metrics").text
+    assert 'rivermeet_api_requests_total{method="GET",route="/v1/sessions/{session_id}",status="422"} 1.0' in text
+    assert 'route="none",status="404"} 1.0' in text
+    assert "secret-session" not in text

@@ -1,0 +1,51 @@
+"""Whatever is asked, the answer is one that the OpenAPI document promises, and never a mistake of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.serving.api.conftest import STACK_KEY, Server
+from tests.serving.api.feed import Feed, at
+
+pytestmark = pytest.mark.servers
+DAY = date(2026, 3, 8)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture
+def asked(feed: Feed, server: Server) -> Iterator[Server]:
+    feed.event(at(DAY))
+    feed.order(at(DAY))
+    feed.apply()
+    feed.publish("events", DAY)
+    return server
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_any_question_is_answered_as_documented(asked: Server, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_asgi("/openapi.json", asked.app)
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if mode is GenerationMode.POSITIVE or [*operation.query, *operation.path_parameters]:
+            _ask(operation, mode)
+
+
+def _ask(operation: schemathesis.APIOperation, mode: GenerationMode) -> None:
+    @settings(max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers={"X-API-Key": STACK_KEY}, checks=CHECKS)
+
+    ask()
