@@ -56,10 +56,15 @@ def guarded(command: Callable[..., Any] | None) -> Callable[..., None]:
 def _expected() -> tuple[type[Exception], ...]:
     from pydantic import ValidationError
 
+    from infra.clients.clickhouse import StoreUnavailable
     from infra.jars import FetchFailedError
+    from infra.replay.rows import UnreadableRowError
+    from infra.send import SendError
     from infra.stack.errors import StackError
+    from schemas.registry import RegistryUnavailable
 
-    return CommandError, StackError, FetchFailedError, ValidationError, TimeoutError
+    ours = (CommandError, StackError, FetchFailedError, SendError, UnreadableRowError)
+    return (*ours, RegistryUnavailable, StoreUnavailable, ValidationError, TimeoutError)
 
 
 def _sentence(error: Exception) -> str:

@@ -16,7 +16,7 @@ from infra.stack.errors import ServiceFailedError
 from infra.stack.plan import Node, Service, Step
 
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = 35.0
 
 Report = Callable[[str], None]
 
