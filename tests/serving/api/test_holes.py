@@ -67,7 +67,7 @@ def test_a_publication_past_the_hole_closes_it(feed: Feed, server: Server) -> No
 def test_rows_are_read_again_when_days_are_published_meanwhile(feed: Feed, server: Server) -> None:
     feed.event(at(DAY))
     feed.apply()
-    reads = []
+    reads: list[int] = []
 
     def read(_client: Client) -> list[dict[str, Any]]:
         reads.append(len(reads))

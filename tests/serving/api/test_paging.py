@@ -16,7 +16,8 @@ SPAN = {"from_": DAY - timedelta(days=3), "to": DAY}
 
 
 def pages(caller: Caller, path: str, **parameters: Any) -> list[list[Any]]:
-    found, cursor = [], {}
+    found: list[list[Any]] = []
+    cursor: dict[str, str] = {}
     while True:
         document = caller.get(path, **parameters, **cursor).json()
         found.append(document["data"])
