@@ -16,7 +16,9 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
 
+from infra.cli import build
 from infra.settings import load_settings
 from infra.stack.ports import is_free
 from infra.stack.prepare import PartitionsDifferError
@@ -28,7 +30,7 @@ from tests.support.stack import RunStack, listening_addresses
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
-SERVERS = ("kafka", "registry", "cassandra", "topics", "schemas")
+SERVICES = ["api", "cassandra", "clickhouse", "kafka", "registry", "worker"]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def start(home: Path, *names: str) -> Outcome:
-    return up(home, names or SERVERS, lambda _line: None)
+    return up(home, names or SERVICES, lambda _line: None)
 
 
 def leaders(home: Path) -> dict[str, int]:
@@ -85,7 +87,7 @@ def test_a_topic_of_another_size_stops_the_start(home: Path, monkeypatch: pytest
         start(home)
 
 
-@pytest.mark.parametrize("name", ["registry", "cassandra"])
+@pytest.mark.parametrize("name", ["registry", "cassandra", "clickhouse", "worker", "api"])
 def test_what_is_killed_comes_back_alone(home: Path, name: str) -> None:
     before = leaders(home)
     kill(home, name)
@@ -109,6 +111,16 @@ def test_records_and_schema_ids_survive_that_everything_is_killed(home: Path) ->
     assert message is not None
     assert message.value() == b"kept"
     assert schema_ids(home) == ids
+
+
+def test_an_analyst_asks_the_views_through_the_command_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIVERMEET_HOME", str(home))
+    answer = CliRunner().invoke(build(), ["sql", "SELECT count() AS events FROM events", "--json"])
+    refused = CliRunner().invoke(build(), ["sql", "SELECT * FROM events_speed"])
+
+    assert json.loads(answer.stdout) == [{"events": 0}]
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("error: ")
 
 
 def test_nobody_logs_in_to_cassandra_with_the_well_known_password(home: Path) -> None:
@@ -139,7 +151,7 @@ def test_status_tells_state_port_and_memory(home: Path) -> None:
     assert found["kafka"].state == "ready"
     assert found["kafka"].ports[0] == int(settings.kafka.bootstrap.split(":")[1])
     assert found["kafka"].memory > 100 * 2**20
-    assert found["worker"].state == "stopped"
+    assert found["airflow"].state == "stopped"
 
 
 def test_a_start_that_is_killed_half_way_is_repaired_by_the_next(home: Path) -> None:
@@ -154,13 +166,12 @@ def test_a_start_that_is_killed_half_way_is_repaired_by_the_next(home: Path) -> 
     start(home)
 
     assert len(find(home)["kafka"].members) == 1
-    assert {s.name for s in status(load_settings(home)) if s.state == "ready"} == {"kafka", "registry", "cassandra"}
+    assert {s.name for s in status(load_settings(home)) if s.state == "ready"} == set(SERVICES)
 
 
 def test_down_leaves_no_process_and_no_port(home: Path) -> None:
     ports = [port for service in status(load_settings(home)) for port in service.ports if service.state == "ready"]
-    assert down(home) == ["cassandra", "kafka", "registry"]
+    assert down(home) == SERVICES
 
     assert find(home) == {}
     assert all(map(is_free, ports))
-    assert start(home, "kafka").started == ["kafka"]
