@@ -6,7 +6,7 @@ everything is written, so a tick that failed can be applied again, cut in the sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -23,6 +23,9 @@ from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.slices import Slice
 from streams.writes import Write, ordered
+
+Standings = Mapping[tuple[str, int], progress.Progress]
+"""(topic, partition) -> how far it is applied."""
 
 
 class Intake(Protocol):
@@ -62,7 +65,9 @@ class Engine:
 
     def steps(self, records: Records) -> Iterator[Write]:
         """The writes of one tick in their order. The memory takes the tick in when the last one has been consumed."""
-        derived = self.derive(records)
+        before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
+        yield from self._beginnings(records, before)
+        derived = self.derive(records, before)
         yield from derived.writes
         self._memory = derived.memory
         self._memory.evict()
@@ -76,9 +81,8 @@ class Engine:
         for partition in partitions:
             self._memory.progress.pop((topic, partition), None)
 
-    def derive(self, records: Records) -> Derived:
-        """Pure but for reading back what the memory does not hold."""
-        before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
+    def derive(self, records: Records, before: Standings) -> Derived:
+        """Pure but for reading back what the memory does not hold. `before`: how far each partition is applied."""
         change = self._sessions(records)
         facts = self._orders(records)
         cold = utc_day("event_time") + self._horizon < utc_day("append_time")
@@ -100,19 +104,30 @@ class Engine:
             "speed_products": windows,
             "speed_reach": change.reach,
             "speed_progress": pl.DataFrame(
-                [progress.row(r, after[r.topic, r.partition]) for r in records.ranges], schema=progress.PROGRESS_COLUMNS
+                [progress.row(r, after[r.topic, r.partition], r.last_append_time) for r in records.ranges],
+                schema=progress.PROGRESS_COLUMNS,
             ),
         }
         return Derived(ordered(rows), self._remembered(change, facts, windows, after))
 
     def _progress(self, tick: Range) -> progress.Progress:
+        """Where the partition stands; it is written before anything waits, so that the views know of a hole."""
         known = self._memory.progress.get((tick.topic, tick.partition))
         found = known or progress.stored(self._client, tick.topic, tick.epoch, tick.partition)
-        if found is None or not found.reaches(tick):
-            found = progress.begin(tick)
-        if found is not known:
-            holes.require_no_open_hole(self._client, tick, found)
-        return found
+        return found if found is not None and found.reaches(tick) else progress.begin(tick)
+
+    def _beginnings(self, records: Records, before: Standings) -> Iterator[Write]:
+        """Where a partition begins anew past records that are gone, that is said first, and then waited for.
+
+        Raises `WaitForPublication` while those records are in no published version of their day.
+        """
+        known = self._memory.progress
+        fresh = [r for r in records.ranges if known.get((r.topic, r.partition)) != before[r.topic, r.partition]]
+        begun = [r for r in fresh if before[r.topic, r.partition].begins_past_records(r)]
+        rows = [progress.row(r, before[r.topic, r.partition], r.first_append_time) for r in begun]
+        yield from ordered({"speed_progress": pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)})
+        for tick in fresh:
+            holes.require_no_open_hole(self._client, tick, before[tick.topic, tick.partition])
 
     def _sessions(self, records: Records) -> sessions.SessionChange:
         touched = records.events.select(GROUP).unique(maintain_order=True)
@@ -128,9 +143,7 @@ class Engine:
         fetched = self._history.orders(missing, records.starts(TRANSACTIONS))
         return orders.apply(pl.concat([known, fetched]), records.orders)
 
-    def _windows(
-        self, records: Records, hot_events: pl.DataFrame, before: dict[tuple[str, int], progress.Progress]
-    ) -> pl.DataFrame:
+    def _windows(self, records: Records, hot_events: pl.DataFrame, before: Standings) -> pl.DataFrame:
         new = popularity.count_windows(hot_events)
         watermarks = {partition: before[USER_EVENTS, partition].watermark for partition in records.starts(USER_EVENTS)}
         missing = popularity.unknown_windows(new, self._memory.windows, watermarks)

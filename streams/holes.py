@@ -13,18 +13,9 @@ from streams.records import TRANSACTIONS, USER_EVENTS, Range
 
 DATASETS = {USER_EVENTS: "events", TRANSACTIONS: "orders"}
 
-_OPEN_DAYS = """
-SELECT toString(l.day) AS day
-FROM batch_landings AS l FINAL
-LEFT JOIN (SELECT * FROM current_publications WHERE dataset = %(dataset)s) AS p ON l.day = p.day
-WHERE l.dataset = %(dataset)s AND l.log_epoch = %(epoch)s AND l.log_partition = %(partition)s
-    AND l.first_offset < %(complete_from)s
-    AND (ifNull(p.version, 0) = 0 OR p.cut[%(partition)s] < least(l.last_offset + 1, %(complete_from)s))
-ORDER BY day
-"""
-_LANDED = """
-SELECT max(cut[%(partition)s]) AS landed
-FROM current_publications WHERE dataset = %(dataset)s AND log_epoch = %(epoch)s
+_LOST = """
+SELECT day FROM holes
+WHERE dataset = %(dataset)s AND log_partition = %(partition)s AND kind = 'lost' ORDER BY day DESC
 """
 
 
@@ -32,10 +23,9 @@ class WaitForPublication(Exception):
     """Records below `complete_from` are in no published version of their day; land and publish them."""
 
     def __init__(self, topic: str, partition: int, complete_from: int, days: list[str]) -> None:
-        what = f"days {', '.join(days)}" if days else "records that no publication covers"
         super().__init__(
-            f"{topic}/{partition} is complete only from offset {complete_from}, and {what} below it must be published"
-            " first: run `rivermeet batch run` for them"
+            f"{topic}/{partition} is complete only from offset {complete_from}; days on which records below it lie must"
+            f" be published first: run `rivermeet batch run --day D` for each of {', '.join(days)}"
         )
         self.topic = topic
         self.partition = partition
@@ -44,16 +34,13 @@ class WaitForPublication(Exception):
 
 
 def require_no_open_hole(client: Client, tick: Range, progress: Progress) -> None:
-    """Raises `WaitForPublication` unless everything below `complete_from` is in a published version of its day."""
+    """Raises `WaitForPublication` unless everything below `complete_from` is in a published version of its day.
+
+    The view of holes tells, from the progress that is stored: write that first.
+    """
     if progress.complete_from == 0:
         return
-    parameters = {
-        "dataset": DATASETS[tick.topic],
-        "epoch": tick.epoch,
-        "partition": tick.partition,
-        "complete_from": progress.complete_from,
-    }
-    landed = select(client, _LANDED, {"landed": pl.Int64()}, parameters)["landed"].to_list()[0]
-    days = select(client, _OPEN_DAYS, {"day": pl.String()}, parameters)["day"].to_list()
-    if days or landed < progress.complete_from:
-        raise WaitForPublication(tick.topic, tick.partition, progress.complete_from, days)
+    parameters = {"dataset": DATASETS[tick.topic], "partition": tick.partition}
+    days = select(client, _LOST, {"day": pl.Date()}, parameters)["day"].to_list()
+    if days:
+        raise WaitForPublication(tick.topic, tick.partition, progress.complete_from, [str(day) for day in days])

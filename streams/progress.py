@@ -44,6 +44,10 @@ class Progress:
         """Whether no record is missing between what is applied and what the tick reads."""
         return tick.first <= self.applied
 
+    def begins_past_records(self, tick: Range) -> bool:
+        """Whether nothing is applied yet, and the log held records before the tick that it holds no more."""
+        return 0 < self.complete_from == self.applied == tick.first
+
 
 def begin(tick: Range) -> Progress:
     """Progress of a partition of which nothing is stored: complete from where its log is first read."""
@@ -57,8 +61,8 @@ def advance(before: Progress, tick: Range, watermark: datetime | None) -> Progre
     return Progress(tick.end, before.complete_from, before.hole_until, max(times, default=None))
 
 
-def row(tick: Range, progress: Progress) -> dict[str, object]:
-    """`PROGRESS_COLUMNS` of one partition."""
+def row(tick: Range, progress: Progress, append_time: datetime) -> dict[str, object]:
+    """`PROGRESS_COLUMNS` of one partition, of which the last record applied was appended at `append_time`."""
     return {
         "topic": tick.topic,
         "log_epoch": tick.epoch,
@@ -67,7 +71,7 @@ def row(tick: Range, progress: Progress) -> dict[str, object]:
         "complete_from": progress.complete_from,
         "hole_until": progress.hole_until,
         "watermark": progress.watermark or _EPOCH_START,
-        "append_time": tick.last_append_time,
+        "append_time": append_time,
     }
 
 

@@ -6,11 +6,13 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
+from batch.publish import current_publications
 from tests.merge.log import LOGS
 from tests.merge.store import HoleError, Store
 from tests.merge.world import DATASETS, HORIZON, World
 from tests.oracle.answer import Answer, below, day_limit, fold
-from tests.oracle.records import Log
+from tests.oracle.records import Event, Log
+from tests.oracle.sessions import Session
 from tests.oracle.verdicts import Rules
 
 ORACLE_RULES = Rules(horizon_days=HORIZON.days)
@@ -44,12 +46,14 @@ class Readings:
 def check(world: World) -> int:
     """Compares every day; returns how many answers were errors that name a hole. Raises `WrongAnswer`."""
     records, readings, holes = world.log.all(), Readings(world.store), 0
+    _check_cuts(world)
     applied = dict.fromkeys(LOGS, 0) | _applied(world.store)
     settled = world.is_settled()
     folded: dict[tuple[int, ...], Answer] = {}
+    limits: dict[date, dict[Log, int]] = {}
     for day in world.days():
         cut = dict.fromkeys(LOGS, 0) | _cuts(world.store, day)
-        limit = day_limit(records, day, cut, applied, ORACLE_RULES)
+        limits[day] = limit = day_limit(records, day, cut, applied, ORACLE_RULES)
         key = tuple(limit[log] for log in LOGS)
         if key not in folded:
             folded[key] = fold(below(records, limit), ORACLE_RULES)
@@ -57,9 +61,68 @@ def check(world: World) -> int:
         for comparison in _SETTLED if settled else _ALWAYS:
             try:
                 comparison(readings, day, want)
-            except HoleError:
+            except HoleError as hole:
                 holes += 1
+                if not world.incarnation:
+                    raise WrongAnswer(f"nothing was lost, but: {hole}") from hole
+    if (
+        settled
+        and not holes
+        and all(
+            cut <= applied[log]
+            for (name, _, p), cut in world.highest_cut.items()
+            for log in DATASETS[name]
+            if log.partition == p
+        )
+    ):
+        _check_each_event_once(world, readings, limits, applied)
     return holes
+
+
+def _check_cuts(world: World) -> None:
+    """A cut never moves back."""
+    for dataset in DATASETS:
+        for day, publication in current_publications(world.store.client, dataset).items():
+            for partition, offset in publication.cut.items():
+                highest = world.highest_cut.setdefault((dataset, day, partition), offset)
+                if offset < highest:
+                    raise WrongAnswer(f"{dataset} of {day}: cut of {partition} moved back from {highest} to {offset}")
+                world.highest_cut[dataset, day, partition] = offset
+
+
+def _check_each_event_once(
+    world: World, readings: Readings, limits: dict[date, dict[Log, int]], applied: dict[Log, int]
+) -> None:
+    """An event that all answering layers know lies in exactly one session, over all days: days move together."""
+    rows = [row for day in limits for row in readings.of("sessions", day)]
+    for session in fold(below(world.log.all(), applied), ORACLE_RULES).sessions:
+        log = Log("user-events", session.log_epoch, session.log_partition)
+        group = (session.tenant_id, session.session_id, session.log_partition)
+        mine = [row for row in rows if (row["tenant_id"], row["session_id"], row["log_partition"]) == group]
+        events = [event for event in _events(world, applied) if _in(event, session, log)]
+        known = [limits[event.day][log] for event in events]
+        hidden = [event for event in events if event.position.offset >= min(known)]
+        if any(not _published(world, event, {e.day for e in events}) for event in hidden):
+            continue
+        for event in events:
+            times = sum(_ms(row["session_start"]) <= event.time_ms <= _ms(row["session_end"]) for row in mine)
+            if event.position.offset < min(known) and times != 1:
+                raise WrongAnswer(f"{event} lies in {times} sessions: {mine}")
+
+
+def _events(world: World, applied: dict[Log, int]) -> tuple[Event, ...]:
+    return fold(below(world.log.all(), applied), ORACLE_RULES).events
+
+
+def _in(event: Event, session: Session, log: Log) -> bool:
+    same = (event.tenant_id, event.session_id, event.position.log) == (session.tenant_id, session.session_id, log)
+    return same and session.session_start <= event.time_ms <= session.session_end
+
+
+def _published(world: World, event: Event, days: set[date]) -> bool:
+    """Whether some day of the event's session is published with it."""
+    partition, offset = event.position.log.partition, event.position.offset
+    return any(world.highest_cut.get(("events", day, partition), 0) > offset for day in days)
 
 
 def _applied(store: Store) -> dict[Log, int]:

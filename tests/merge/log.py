@@ -12,7 +12,8 @@ EVENT_LOGS = (Log(USER_EVENTS, 1, 0), Log(USER_EVENTS, 1, 1))
 ORDER_LOG = Log(TRANSACTIONS, 1, 0)
 LOGS = (*EVENT_LOGS, ORDER_LOG)
 SESSIONS = ("s0", "s1", "s2", "s3")
-START = 20_000 * DAY_MS + 22 * 60 * MINUTE
+FIRST_MIDNIGHT = 20_000 * DAY_MS
+START = FIRST_MIDNIGHT + 22 * 60 * MINUTE
 
 
 @dataclass
@@ -49,6 +50,28 @@ class TheLog:
             else:
                 value = self._event(rng)
                 self._append(EVENT_LOGS[SESSIONS.index(value["sessionId"]) % 2], value, dead=rng.random() < 0.03)
+
+    def event(
+        self,
+        at: int,
+        session: str = "s0",
+        kind: str = "page_view",
+        event_id: str | None = None,
+        product: str | None = None,
+    ) -> None:
+        """Appends one event that happened `at` minutes after the first midnight, in partition 0."""
+        self.made += 1
+        value: dict[str, object] = {
+            "eventId": event_id or f"e{self.made}",
+            "userId": "u0",
+            "sessionId": session,
+            "eventType": kind,
+            "properties": {"productId": product} if product else {},
+            "context": {"userAgent": "", "ip": "", "platform": "web", "referrer": None},
+            "tenantId": "t0",
+            "timestamp": FIRST_MIDNIGHT + at * MINUTE,
+        }
+        self._append(EVENT_LOGS[0], value)
 
     def _append(self, log: Log, value: dict[str, object], dead: bool = False) -> None:
         part = self.records[log]

@@ -135,6 +135,7 @@ class World:
         self.landers: list[Iterator[None]] = []
         self.jobs: list[Iterator[None]] = []
         self.refused = 0
+        self.highest_cut: dict[tuple[str, date, int], int] = {}
 
     def write(self, table: str, rows: pl.DataFrame, worker: Worker) -> None:
         """What the store does with an insert: the fence of a wiped store keeps workers of the old one out."""
@@ -260,6 +261,8 @@ class World:
             tables, reach = event_tables(used, folded, moving), folded
         else:
             tables, reach = order_tables(order_frame(records), moving), NO_REACH
+        if not moving or not all(is_publishable(day, landed_until(coverage)) for day in moving):
+            return
         version = new_version(snapshot, rng.randrange(1 << 16))
         yield
         for table, rows in tables.items():

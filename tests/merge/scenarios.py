@@ -1,0 +1,208 @@
+"""Histories written by hand, each of which goes wrong without one mechanism. Times are minutes after the first midnight."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import date
+from typing import TypeVar
+
+from tests.merge.answers import check
+from tests.merge.log import FIRST_MIDNIGHT, MINUTE
+from tests.merge.schedules import settled
+from tests.merge.store import Store
+from tests.merge.world import World
+from tests.oracle.records import utc_day
+
+T = TypeVar("T")
+DAY = 1440
+AFTER_MIDNIGHT = 66
+"""Minutes after which a landing may publish the day before."""
+
+
+class Everything(random.Random):
+    """Draws that take all there is, in the order in which it comes."""
+
+    def choice(self, seq: Sequence[T]) -> T:  # type: ignore[override]  # the signature is looser in the library
+        return seq[-1]
+
+    def shuffle(self, x: object) -> None:
+        """Nothing is shuffled."""
+
+
+class History:
+    """The words of the scenarios."""
+
+    def __init__(self, store: Store) -> None:
+        store.clear()
+        self.world = World(store)
+        self.event = self.world.log.event
+
+    def until(self, minute: int) -> None:
+        self.world.log.clock = FIRST_MIDNIGHT + minute * MINUTE
+
+    def tick(self) -> None:
+        self.world.worker.step(Everything(), 999)
+
+    def writes(self, count: int) -> None:
+        """So many writes of the next tick, which then is left as it is."""
+        self.world.worker.step(Everything(), count + 1)
+
+    def crash(self) -> None:
+        self.world.crash(random.Random(0))
+
+    def land(self) -> None:
+        self.world.land(random.Random(0))
+
+    def publish(self, day: int) -> None:
+        """Recomputes a day from the newest landing and publishes it."""
+        for _ in self.publisher(day):
+            pass
+
+    def publisher(self, day: int):  # type: ignore[no-untyped-def]  # a generator of steps
+        lake = self.world.lakes["events"]
+        assert lake.head is not None
+        return self.world.recompute("events", {self.date(day)}, lake.head, random.Random(1))
+
+    def date(self, day: int) -> date:
+        return utc_day(FIRST_MIDNIGHT + day * DAY * MINUTE)
+
+    def lose_the_store(self) -> None:
+        """The speed store is lost, and of the log all that has been landed and committed is gone."""
+        self.world.wipe(Last())
+
+    def checked(self) -> None:
+        settled(self.world)
+
+
+class Last(random.Random):
+    """Draws the upper end."""
+
+    def randint(self, a: int, b: int) -> int:
+        return b
+
+
+def fetch_back(history: History) -> None:
+    """A session goes on after a restart."""
+    history.event(1300)
+    history.tick()
+    history.crash()
+    history.event(1310)
+    history.checked()
+
+
+def whole_group_writes(history: History) -> None:
+    """One of a visitor's two sessions of a day goes on."""
+    history.event(1200)
+    history.event(1300)
+    history.tick()
+    history.event(1210)
+    history.checked()
+
+
+def restart_below_commit(history: History) -> None:
+    """The worker dies between its first write and its progress, in a window that was counted before."""
+    history.event(1300, product="p")
+    history.tick()
+    history.event(1301, product="p")
+    history.writes(1)
+    history.crash()
+    history.checked()
+
+
+def group_level_choice(history: History) -> None:
+    """A late event comes before the first one of a published session."""
+    history.event(1300)
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.publish(0)
+    history.event(1290)
+    history.checked()
+
+
+def ack_after_write(history: History) -> None:
+    """The worker dies before its first write."""
+    history.event(1300)
+    history.tick()
+    history.event(1310)
+    history.writes(0)
+    history.crash()
+    history.event(1315)
+    history.checked()
+
+
+def cut_from_coverage(history: History) -> None:
+    """The lake is rolled back while a landing is under way, which then commits past a gap."""
+    history.event(1300)
+    history.land()
+    history.event(1301)
+    history.until(DAY + AFTER_MIDNIGHT)
+    lake = history.world.lakes["events"]
+    lander = lake.lander(history.world.log)
+    next(lander)
+    lake.head = None
+    next(lander)
+    history.tick()
+    history.publish(0)
+    history.checked()
+
+
+def connected_days(history: History) -> None:
+    """After both days' horizon an event joins yesterday's session with today's; then yesterday is computed again."""
+    history.event(1410)
+    history.until(DAY + 60)
+    history.event(DAY + 5)
+    history.tick()
+    history.until(2 * DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.publish(0)
+    history.publish(1)
+    history.until(5 * DAY)
+    history.event(1430)
+    history.tick()
+    history.land()
+    history.publish(0)
+    history.checked()
+
+
+def errors_at_holes(history: History) -> None:
+    """The store is lost on a day that is not published."""
+    history.event(1300)
+    history.tick()
+    history.land()
+    history.lose_the_store()
+    history.event(1302)
+    history.tick()
+    check(history.world)
+
+
+def wait_at_holes(history: History) -> None:
+    """The store is lost, and a session goes on of which the first part is only in the lake."""
+    history.event(1300)
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.lose_the_store()
+    history.event(1310)
+    history.tick()
+    history.publish(0)
+    history.checked()
+
+
+def refusal_of_stale_versions(history: History) -> None:
+    """A publisher stalls, a newer one overtakes it, then it goes on."""
+    history.event(1300)
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    slow = history.publisher(0)
+    next(slow)
+    history.event(1310)
+    history.tick()
+    history.land()
+    history.publish(0)
+    check(history.world)
+    for _ in slow:
+        pass
+    history.checked()
