@@ -1,4 +1,4 @@
-"""Histories written by hand, each of which goes wrong without one mechanism. Times are minutes after the first midnight."""
+"""Histories written by hand, each of which goes wrong without one mechanism. Times are minutes after midnight."""
 
 from __future__ import annotations
 
