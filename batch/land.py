@@ -21,7 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from batch.lake import create_tables, load_table, spark_name
 from batch.landings import LANDING, LandedDay, LandedRange, commits
 from batch.log import LogEnds, read_ends
-from batch.ranges import Covered, Range, check_same_log, covered_by, landed_until, next_range
+from batch.ranges import Covered, LogReplaced, Range, check_same_log, covered_by, landed_until, next_range
 from batch.staging import RAW_COLUMNS, REFUSAL, Judge, Stage, staged_schema
 from schemas.tables.lake import DEAD_LETTERS, LakeTable
 
@@ -42,6 +42,8 @@ class LandingOptions:
     """Choices of one landing."""
 
     epoch: int = 1
+    topic_id: str = ""
+    """The id that the topic must have; any if empty, unless something of the epoch was landed before."""
     chunk: int = 500_000
     """How many offsets one commit takes at most."""
     accept_loss: bool = False
@@ -85,6 +87,8 @@ class Lander:
         """
         create_tables(self.catalog, (self.source.table, DEAD_LETTERS))
         ends = read_ends(self.kafka, self.source.topic, self.clock)
+        if self.options.topic_id not in {"", ends.topic_id}:
+            raise LogReplaced(ends.topic, f"its id is {ends.topic_id}, and {self.options.topic_id} was read before")
         landed = [self._land_next(ends)]
         while landed[-1].end != ends.end:
             landed.append(self._land_next(ends))

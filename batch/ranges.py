@@ -86,9 +86,7 @@ def check_same_log(ends: LogEnds, epoch: int, commits: Iterable[Commit], have: C
     short = [p for p, end in ends.end.items() if end < have.offsets[p]]
     if short:
         p = short[0]
-        raise LogReplaced(
-            ends.topic, f"partition {p} ends at {ends.end[p]} and was landed up to {have.offsets[p]}"
-        )
+        raise LogReplaced(ends.topic, f"partition {p} ends at {ends.end[p]} and was landed up to {have.offsets[p]}")
 
 
 def next_range(ends: LogEnds, covered: Covered, limit: int, *, accept_loss: bool) -> Range:

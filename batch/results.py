@@ -111,6 +111,19 @@ class Results:
         except FileNotFoundError:
             raise NoSuchRun(dataset, run) from None
 
+    def newest(self, dataset: str, day: date) -> Manifest:
+        """The finished run with the day that is of the newest snapshot. Raises `NoSuchRun`."""
+        store, path = fs.FileSystem.from_uri(self.uri(dataset, ""))
+        runs = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        for info in sorted(runs, key=lambda info: (info.base_name.split("-")[0], info.mtime_ns or 0), reverse=True):
+            try:
+                manifest = self.manifest(dataset, info.base_name)
+            except NoSuchRun:
+                continue
+            if day in manifest.days:
+                return manifest
+        raise NoSuchRun(dataset, f"of {day}")
+
     def reach(self, manifest: Manifest) -> pl.DataFrame:
         """Sessions that lie on several days: `log_partition`, `event_days`, `last_offset`."""
         store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run, REACH))

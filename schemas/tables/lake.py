@@ -51,7 +51,22 @@ DEAD_LETTERS = LakeTable(
     "batch.land",
     "Every record that could not be used, with its bytes.",
 )
-LAKE_TABLES = (EVENTS, TRANSACTIONS, DEAD_LETTERS)
+_COUNTS = ("sessions", "events", "page_views", "clicks", "searches", "add_to_carts", "purchases")
+USER_SEGMENTS = LakeTable(
+    "user_segments",
+    {"tenant_id": pl.String(), "user_id": pl.String(), "segment": pl.String(), **dict.fromkeys(_COUNTS, pl.Int64())},
+    "day",
+    "batch.segments",
+    "What each signed-in user did on a day, and the segment that this makes.",
+)
+PRODUCT_PAIRS = LakeTable(
+    "product_pairs",
+    {"tenant_id": pl.String(), "product_a": pl.String(), "product_b": pl.String(), "sessions": pl.Int64()},
+    "day",
+    "batch.recommendations",
+    "Pairs of products that were seen in one session of a day, and in how many.",
+)
+LAKE_TABLES = (EVENTS, TRANSACTIONS, DEAD_LETTERS, USER_SEGMENTS, PRODUCT_PAIRS)
 
 
 def to_arrow(frame: pl.DataFrame, table: LakeTable) -> pa.Table:

@@ -12,6 +12,7 @@ from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from batch.datasets import DATASETS
 from batch.expectations import compiled, with_derived
 from batch.gate import _run, validate
 from batch.lake import load_table
@@ -134,13 +135,13 @@ def test_a_day_is_let_through_warned_about_or_refused(
 
     log.send({0: [event("s", "a", "2026-03-02T10:00:00"), b"bad"]})
     lander.land()
-    warned = validate(spark, pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
+    warned = validate(spark, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
     assert (warned.passed, warned.rows) == (True, 1)
     assert [check.name for check in warned.broken(Severity.WARN)] == ["dead_letters_few"]
 
     log.send({1: [event(" ", "b", "2026-03-02T11:00:00")]})
     lander.land()
-    refused = validate(spark, pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
+    refused = validate(spark, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
     assert (refused.passed, refused.rows) == (False, 2)
     assert [(check.name, check.unexpected) for check in refused.broken(Severity.FAIL)] == [("session_id_not_blank", 1)]
     assert Path(refused.docs, "index.html").exists()

@@ -1,0 +1,219 @@
+"""The commands of the batch layer: `python -m batch ...`, also as `rivermeet batch ...`.
+
+Every command is safe to run again. What it did goes to standard output, with `--json` as one document. Modules that are
+heavy are imported when a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from batch.datasets import Dataset
+    from batch.steps import Steps
+
+
+class Code(IntEnum):
+    """Exit codes; 2 is a wrong command line."""
+
+    DONE = 0
+    FAILED = 1
+    NOT_REACHED = 3
+    GATE_REFUSED = 4
+    PUBLICATION_REFUSED = 5
+
+
+class Choice(StrEnum):
+    """The datasets."""
+
+    EVENTS = "events"
+    ORDERS = "orders"
+
+
+EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a server did not answer, 4 the gate refused the day, "
+    "5 the publication was refused because a newer one is in place or the day is not over."
+)
+app = typer.Typer(help="Land, validate, recompute and publish days.", epilog=EPILOG, no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, for scripts.")]
+Datasets = Annotated[
+    list[Choice] | None, typer.Option("--dataset", help="events or orders; repeat for both, which is the default.")
+]
+Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="A UTC day, such as 2026-03-02.")]
+Days = Annotated[list[datetime], typer.Option("--day", formats=["%Y-%m-%d"], help="A UTC day; may be repeated.")]
+Snapshot = Annotated[int | None, typer.Option("--snapshot", help="A snapshot of the lake; the newest by default.")]
+Run = Annotated[str | None, typer.Option("--run", help="A finished recompute; the newest with the day by default.")]
+Chunk = Annotated[int, typer.Option("--chunk", min=1, help="Offsets that one commit takes at most.")]
+Loss = Annotated[
+    bool, typer.Option("--accept-loss", help="Go on without records that Kafka deleted before they were landed.")
+]
+CHUNK = 500_000
+
+
+@app.command()
+def land(dataset: Datasets = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, as_json: Json = False) -> None:
+    """Bring what is new in Kafka into the lake."""
+    with _steps() as steps:
+        _print([steps.land(one, chunk, accept_loss=accept_loss) for one in _chosen(dataset)], as_json)
+
+
+@app.command()
+def validate(day: Day, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False) -> None:
+    """Hold a landed day against the quality rules. Exits with 4 if it must not be published."""
+    with _steps() as steps:
+        reports = [steps.validate(one, day.date(), snapshot) for one in _chosen(dataset, snapshot)]
+    _print(reports, as_json)
+    if not all(found.passed for found in reports):
+        raise typer.Exit(Code.GATE_REFUSED)
+
+
+@app.command()
+def recompute(day: Days, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False) -> None:
+    """Compute days, and those that must move with them, from one snapshot of the lake."""
+    with _steps() as steps:
+        _print([steps.recompute(one, _dates(day), snapshot) for one in _chosen(dataset, snapshot)], as_json)
+
+
+@app.command()
+def publish(day: Day, dataset: Datasets = None, run: Run = None, as_json: Json = False) -> None:
+    """Load a finished recompute and make it the answer. Exits with 5 if something newer is in place."""
+    with _steps() as steps:
+        _print([steps.publish(one, day.date(), run) for one in _chosen(dataset, run)], as_json)
+
+
+@app.command("run")
+def run_all(
+    day: Days, dataset: Datasets = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, as_json: Json = False
+) -> None:
+    """Land, validate, recompute and publish days, in one process."""
+    with _steps() as steps:
+        done = [steps.run(one, _dates(day), chunk, accept_loss=accept_loss) for one in _chosen(dataset)]
+        _print(done, as_json)
+
+
+@app.command()
+def segments(day: Day, run: Run = None, as_json: Json = False) -> None:
+    """Write the segments of the users of a recomputed day to the lake."""
+    with _steps() as steps:
+        from batch.segments import USER_SEGMENT_DERIVATION
+
+        _print(steps.derive(USER_SEGMENT_DERIVATION, day.date(), run), as_json)
+
+
+@app.command()
+def recommendations(day: Day, run: Run = None, as_json: Json = False) -> None:
+    """Write the pairs of products seen together on a recomputed day to the lake."""
+    with _steps() as steps:
+        from batch.recommendations import PRODUCT_PAIR_DERIVATION
+
+        _print(steps.derive(PRODUCT_PAIR_DERIVATION, day.date(), run), as_json)
+
+
+@app.command()
+def report(day: Day, as_json: Json = False) -> None:
+    """Write down what the gate said of a day and what is published."""
+    with _steps() as steps:
+        found = steps.report(day.date())
+    sys.stdout.write(found.to_json() + "\n" if as_json else found.to_markdown())
+
+
+def _chosen(names: list[Choice] | None, pinned: object = None) -> list[Dataset]:
+    """The datasets that were named, or all; only one may be, where a snapshot or a run of it is named too."""
+    from batch.datasets import DATASETS
+
+    chosen = list(dict.fromkeys(names or list(Choice)))
+    if pinned is not None and len(chosen) > 1:
+        raise typer.BadParameter("a snapshot or run belongs to one dataset: name it with --dataset")
+    return [DATASETS[name] for name in chosen]
+
+
+def _dates(days: list[datetime]) -> list[date]:
+    return [day.date() for day in days]
+
+
+@contextmanager
+def _steps() -> Iterator[Steps]:
+    """The steps of this process; errors that are meant for people end it with a sentence and their own code."""
+    from batch.steps import open_steps
+    from infra.settings import load_settings
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("batch").setLevel(logging.INFO)
+    try:
+        with open_steps(load_settings()) as steps:
+            yield steps
+    except Exception as error:  # the edge of the process: every error is told, and those we know have a code
+        code = _code(error)
+        if code is None:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        raise typer.Exit(code) from error
+
+
+def _code(error: Exception) -> Code | None:
+    """The exit code of an error that a command is meant to raise; None for any other."""
+    from pydantic import ValidationError
+
+    from batch.gate import ExpectationBroken
+    from batch.landings import LakeHistoryBroken
+    from batch.log import LogUnavailable
+    from batch.publication import PublicationRefused
+    from batch.publish import LoadDiffers
+    from batch.ranges import LogReplaced, RecordsExpired
+    from batch.results import NoSuchRun
+    from batch.snapshot import NothingLanded
+    from batch.spark import JavaMissing
+    from batch.steps import GateRefused
+    from infra.clients.clickhouse import StoreUnavailable
+
+    codes: list[tuple[tuple[type[Exception], ...], Code]] = [
+        ((GateRefused,), Code.GATE_REFUSED),
+        ((PublicationRefused,), Code.PUBLICATION_REFUSED),
+        ((LogUnavailable, StoreUnavailable), Code.NOT_REACHED),
+        ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
+        ((ExpectationBroken, JavaMissing, ValidationError), Code.FAILED),
+    ]
+    return next((code for kinds, code in codes if isinstance(error, kinds)), None)
+
+
+def _print(document: Any, as_json: bool) -> None:
+    plain = _plain(document)
+    if as_json:
+        sys.stdout.write(json.dumps(plain, indent=1) + "\n")
+        return
+    for one in plain if isinstance(plain, list) else [plain]:
+        sys.stdout.write("\n".join(f"{name}: {_short(value)}" for name, value in one.items()) + "\n\n")
+
+
+_PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    (dict, lambda value: {str(name): _plain(part) for name, part in value.items()}),
+    ((list, tuple, set, frozenset), lambda value: [_plain(part) for part in value]),
+    ((int, float, str, bool, type(None)), lambda value: value),
+)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    return next((shape(value) for kinds, shape in _PLAIN if isinstance(value, kinds)), str(value))
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LINE else f"{text[:_LINE]}..."
+
+
+_LINE = 200

@@ -1,0 +1,157 @@
+"""The steps of the batch layer, each with all that it needs, each safe to do again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+from pyiceberg.catalog import Catalog
+from pyspark.sql import SparkSession
+
+from batch.datasets import DATASETS, Dataset
+from batch.derive import Derivation, DerivedReport, derive
+from batch.gate import GateReport, validate
+from batch.judging import RegistryJudge
+from batch.lake import create_tables, load_table, open_catalog
+from batch.land import Lander, LandingOptions, LandingReport, Source
+from batch.publication import ATTEMPT_BITS
+from batch.publish import current_publications
+from batch.recompute import Recompute
+from batch.report import QualityReport, quality_report
+from batch.results import Manifest, Results
+from batch.snapshot import Pinned, pin
+from batch.spark import SparkConfig, spark_config, spark_session
+from batch.warehouse import PublishReport, binding, copy_landings, publish_run
+from infra.clients.clickhouse import Client, connect
+from infra.settings import Settings
+from schemas.checks import Severity
+from schemas.lateness import Horizon
+from schemas.sessions import SessionRules
+
+
+class GateRefused(Exception):
+    """A day breaks the quality rules. Look at the report, mend or accept the data, and validate again."""
+
+    def __init__(self, report: GateReport) -> None:
+        names = ", ".join(check.name for check in report.checks if not check.passed)
+        super().__init__(
+            f"{report.dataset} of {report.day} did not pass the gate ({names}); see {report.docs}/index.html"
+        )
+        self.report = report
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a whole run did."""
+
+    landed: LandingReport
+    warnings: tuple[str, ...]
+    """Day and name of each check of the gate that warns."""
+    published: PublishReport
+
+
+@dataclass
+class Steps:
+    """One process of the batch layer; Spark starts when a step first needs it."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    resources: ExitStack
+
+    @cached_property
+    def config(self) -> SparkConfig:
+        """How Spark runs."""
+        return spark_config(self.settings)
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The one session of the process."""
+        return self.resources.enter_context(spark_session(self.config))
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The lake's catalog."""
+        return open_catalog(self.config.lake)
+
+    @cached_property
+    def client(self) -> Client:
+        """ClickHouse."""
+        return self.resources.enter_context(closing(connect(self.settings.clickhouse)))
+
+    @property
+    def results(self) -> Results:
+        """Where recomputes leave their rows."""
+        return Results(f"{self.config.lake.warehouse_uri}/results")
+
+    @property
+    def rules(self) -> SessionRules:
+        """What makes a session."""
+        return SessionRules(gap=timedelta(minutes=self.settings.session_gap_minutes))
+
+    def pinned(self, dataset: Dataset, snapshot_id: int | None = None) -> Pinned:
+        """The snapshot to work on, by default the newest."""
+        create_tables(self.catalog, [dataset.table])
+        return pin(load_table(self.catalog, dataset.table), dataset.table, snapshot_id)
+
+    def land(self, dataset: Dataset, chunk: int, *, accept_loss: bool) -> LandingReport:
+        """Lands the dataset's topic up to its present end."""
+        bound = binding(self.client, dataset.topic.name)
+        judge = RegistryJudge(DATASETS[dataset.name].topic.name, self.settings.registry.url)
+        source = Source(dataset.topic.name, dataset.table, judge)
+        options = LandingOptions(bound.epoch, bound.topic_id, chunk, accept_loss)
+        kafka = self.settings.kafka.client_config()
+        report = Lander(self.spark, self.catalog, kafka, source, options, self.clock).land()
+        copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
+        return report
+
+    def validate(self, dataset: Dataset, day: date, snapshot_id: int | None = None) -> GateReport:
+        """Holds a day against the rules."""
+        return validate(self.spark, dataset, self.pinned(dataset, snapshot_id), day, self.config.state)
+
+    def recompute(self, dataset: Dataset, days: Collection[date], snapshot_id: int | None = None) -> Manifest:
+        """Computes days, and those that must move with them, ready to be published."""
+        pinned = self.pinned(dataset, snapshot_id)
+        published = current_publications(self.client, dataset.name)
+        width = self.settings.spark.shuffle_partitions
+        work = Recompute(self.spark, self.results, pinned, published, self.rules, width)
+        return work.events(days) if dataset.name == "events" else work.orders(days)
+
+    def publish(self, dataset: Dataset, day: date, run: str | None = None) -> PublishReport:
+        """Publishes a finished recompute, by default the newest one that has the day."""
+        manifest = self.results.manifest(dataset.name, run) if run else self.results.newest(dataset.name, day)
+        copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
+        attempt = secrets.randbelow(1 << ATTEMPT_BITS)
+        horizon = Horizon(self.settings.horizon_days)
+        return publish_run(self.client, self.results, manifest, horizon, self.clock(), attempt)
+
+    def run(self, dataset: Dataset, days: Collection[date], chunk: int, *, accept_loss: bool) -> RunReport:
+        """Lands, validates, recomputes and publishes days from the snapshot that it landed. Raises `GateRefused`."""
+        landed = self.land(dataset, chunk, accept_loss=accept_loss)
+        gates = [self.validate(dataset, day, landed.snapshot_id) for day in sorted(days)]
+        for refused in (gate for gate in gates if not gate.passed):
+            raise GateRefused(refused)
+        computed = self.recompute(dataset, days, landed.snapshot_id)
+        warnings = tuple(f"{gate.day} {check.name}" for gate in gates for check in gate.broken(Severity.WARN))
+        return RunReport(landed, warnings, self.publish(dataset, min(days), computed.run))
+
+    def derive(self, derivation: Derivation, day: date, run: str | None = None) -> DerivedReport:
+        """Derives the days of a finished recompute of events into a table of the lake, in place of what is there."""
+        manifest = self.results.manifest("events", run) if run else self.results.newest("events", day)
+        create_tables(self.catalog, [derivation.table])
+        return derive(self.spark, self.results, manifest, derivation)
+
+    def report(self, day: date) -> QualityReport:
+        """Writes down what is known of a day: its gates and its publications."""
+        current = {name: current_publications(self.client, name).get(day) for name in DATASETS}
+        return quality_report(self.config.state, day, current)
+
+
+@contextmanager
+def open_steps(settings: Settings) -> Iterator[Steps]:
+    """The steps, with everything closed at the end that they opened."""
+    with ExitStack() as resources:
+        yield Steps(settings, lambda: datetime.now(UTC), resources)

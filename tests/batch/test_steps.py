@@ -1,0 +1,218 @@
+"""The whole way of a day: Kafka, lake, gate, recompute, ClickHouse; and again; and by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from pyiceberg.catalog import Catalog
+from pyspark.sql import SparkSession
+
+from batch.cli import Code
+from batch.datasets import DATASETS, Dataset
+from batch.lake import spark_name
+from batch.publication import NotYetPublishable, StalePublication
+from batch.recommendations import PRODUCT_PAIR_DERIVATION
+from batch.segments import USER_SEGMENT_DERIVATION
+from batch.spark import SparkConfig
+from batch.steps import GateRefused, Steps
+from infra.settings import Lake, Settings
+from infra.stack.prepare import migrate_clickhouse
+from schemas.codec import encode_record
+from schemas.registry import Registry
+from schemas.subjects import subject
+from schemas.tables.lake import PRODUCT_PAIRS, USER_SEGMENTS
+from schemas.topics import TRANSACTIONS, USER_EVENTS
+from tests.batch.logs import TestTopic
+from tests.support.stack import RunStack
+
+pytestmark = pytest.mark.servers
+
+DAY = datetime.now(UTC).date() - timedelta(days=3)
+CHUNK = 100_000
+
+
+@pytest.fixture
+def settings(run_stack: RunStack, config: SparkConfig) -> Settings:
+    """The stack of the run, with a lake and a database of our own."""
+    found = run_stack.server("kafka", "registry", "clickhouse")
+    lake = Lake(catalog_uri=config.lake.catalog_uri, warehouse=config.lake.warehouse)
+    admin = found.clickhouse.admin
+    login = {"database": f"batch_{uuid4().hex}", "user": admin.user, "password": admin.password}
+    clickhouse = found.clickhouse.model_copy(update=login)
+    own = found.model_copy(update={"lake": lake, "clickhouse": clickhouse, "home": config.state})
+    migrate_clickhouse(own)
+    return own
+
+
+@pytest.fixture
+def steps(settings: Settings, spark: SparkSession, catalog: Catalog) -> Iterator[Steps]:
+    with ExitStack() as resources:
+        made = Steps(settings, lambda: datetime.now(UTC), resources)
+        made.__dict__["spark"] = spark
+        yield made
+
+
+@pytest.fixture
+def log(topic: Callable[[int], TestTopic]) -> TestTopic:
+    return topic(2)
+
+
+def of(name: str, log: TestTopic) -> Dataset:
+    return replace(DATASETS[name], topic=replace(DATASETS[name].topic, name=log.name))
+
+
+def at(day: date, clock: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T{clock}+00:00").timestamp() * 1000)
+
+
+def click(settings: Settings, session: str, event: str, time: int, **more: str | None) -> bytes:
+    version = subject("user-event").latest
+    record = {
+        "eventId": event,
+        "userId": more.get("user"),
+        "sessionId": session,
+        "eventType": more.get("kind", "page_view"),
+        "timestamp": time,
+        "properties": {"productId": more["product"]} if more.get("product") else {},
+        "context": {"userAgent": "x", "ip": "203.0.113.7", "platform": "web", "referrer": None},
+        "tenantId": "default",
+        "receivedAt": None,
+        "experiments": {},
+    }
+    return encode_record(record, version, Registry(settings.registry.url).register(USER_EVENTS)[version.version])
+
+
+def order(settings: Settings, transaction: str, time: int, status: str = "completed") -> bytes:
+    version = subject("transaction").latest
+    line = {"productId": "p", "quantity": 1, "price": 10.0, "category": "c"}
+    record = {
+        "transactionId": transaction,
+        "userId": "u",
+        "orderItems": [line],
+        "totalAmount": 10.0,
+        "currency": "EUR",
+        "paymentMethod": "card",
+        "status": status,
+        "timestamp": time,
+        "tenantId": "default",
+    }
+    return encode_record(record, version, Registry(settings.registry.url).register(TRANSACTIONS)[version.version])
+
+
+def count(steps: Steps, table: str, version: int) -> int:
+    return int(steps.client.command(f"SELECT count() FROM {table} WHERE version = {version}"))
+
+
+def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: TestTopic) -> None:
+    events = of("events", log)
+    own = steps.settings
+    log.send(
+        {
+            0: [
+                click(own, "a", "1", at(DAY, "10:00:00"), product="p1", user="u1"),
+                click(own, "a", "2", at(DAY, "10:05:00"), product="p2"),
+                click(own, "a", "1", at(DAY, "10:06:00")),
+                click(own, "a", "3", at(DAY, "11:00:00"), kind="purchase", product="p1"),
+            ],
+            1: [
+                click(own, "b", "4", at(DAY, "23:55:00")),
+                click(own, "b", "5", at(DAY + timedelta(days=1), "00:05:00")),
+            ],
+        }
+    )
+    first = steps.run(events, [DAY], CHUNK, accept_loss=False)
+    assert first.published.days == (DAY, DAY + timedelta(days=1))
+    assert first.published.rows == {"batch_events": 5, "batch_sessions": 3, "batch_products": 2}
+    assert count(steps, "batch_sessions", first.published.version) == 3
+    assert steps.client.command("SELECT sum(records) FROM batch_landings") == 6
+
+    again = steps.publish(events, DAY, first.published.run)
+    assert (again.published, again.version) == (False, first.published.version)
+
+    second = steps.run(events, [DAY], CHUNK, accept_loss=False)
+    assert second.published.version > first.published.version
+    assert second.published.rows["batch_events"] == 5
+    with pytest.raises(StalePublication):
+        steps.publish(events, DAY, first.published.run)
+
+    users = steps.derive(USER_SEGMENT_DERIVATION, DAY)
+    assert (users.rows, steps.derive(USER_SEGMENT_DERIVATION, DAY).rows) == ({"buyer": 1}, {"buyer": 1})
+    steps.derive(PRODUCT_PAIR_DERIVATION, DAY)
+    pairs = steps.derive(PRODUCT_PAIR_DERIVATION, DAY)
+    assert pairs.rows == {"rows": 1}
+    row = steps.spark.table(spark_name(PRODUCT_PAIRS)).first()
+    assert row is not None
+    assert (row.product_a, row.product_b, row.sessions, row.day) == ("p1", "p2", 1, DAY)
+    assert steps.spark.table(spark_name(USER_SEGMENTS)).count() == 1
+
+    report = steps.report(DAY)
+    assert (report.gates["events"]["passed"], report.complete) == (True, False)
+    assert "publication 2" in (report.folder / "report.md").read_text()
+
+
+def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) -> None:
+    own = steps.settings
+    first = order(own, "x", at(DAY, "10:00:00"))
+    log.send({0: [first, first, order(own, "x", at(DAY, "12:00:00"), "refunded")], 1: [b"bad"]})
+    done = steps.run(of("orders", log), [DAY], CHUNK, accept_loss=False)
+    assert done.published.rows == {"batch_orders": 2}
+    sums = (
+        "SELECT sumIf(amount_minor, status = 'completed'), sumIf(amount_minor, status = 'refunded') FROM batch_orders"
+    )
+    assert steps.client.command(sums) in (["1000", "1000"], [1000, 1000])
+    assert done.warnings == (f"{DAY} dead_letters_few",)
+
+
+def test_a_day_that_breaks_the_rules_is_not_published(
+    steps: Steps, log: TestTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.send({0: [click(steps.settings, "a", "1", at(DAY, "10:00:00"))]})
+    events = replace(of("events", log), never_null=("user_id",))
+    with pytest.raises(GateRefused) as refused:
+        steps.run(events, [DAY], CHUNK, accept_loss=False)
+    assert [check.name for check in refused.value.report.checks if not check.passed] == ["user_id_not_null"]
+    assert steps.client.command("SELECT count() FROM batch_publications") == 0
+
+
+def test_today_is_not_published(steps: Steps, log: TestTopic) -> None:
+    events = of("events", log)
+    steps.land(events, CHUNK, accept_loss=False)
+    with pytest.raises(NotYetPublishable):
+        steps.recompute(events, [datetime.now(UTC).date()])
+
+
+def test_the_command_line_tells_what_happened_by_its_exit_code(steps: Steps, log: TestTopic) -> None:
+    events, own = of("events", log), steps.settings
+    log.send({0: [click(own, "a", "1", at(DAY, "10:00:00"))]})
+    first = steps.run(events, [DAY], CHUNK, accept_loss=False)
+    asked = ["publish", "--day", DAY.isoformat(), "--dataset", "events", "--json"]
+    same = batch(own, *asked)
+    assert (same.returncode, json.loads(same.stdout)[0]["published"]) == (Code.DONE, False)
+    steps.run(events, [DAY], CHUNK, accept_loss=False)
+    stale = batch(own, *asked, "--run", first.published.run)
+    assert (stale.returncode, "newer" in stale.stderr) == (Code.PUBLICATION_REFUSED, True)
+    assert batch(own, *asked, "--run", "0000000001-none").returncode == Code.FAILED
+    assert batch(own, "publish", "--day", "yesterday").returncode == 2
+
+
+def batch(own: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    chosen = {
+        "RIVERMEET_HOME": str(own.home),
+        "RIVERMEET_LAKE__CATALOG_URI": own.lake.catalog_uri,
+        "RIVERMEET_LAKE__WAREHOUSE": own.lake.warehouse,
+        "RIVERMEET_CLICKHOUSE__PORT": str(own.clickhouse.port),
+        "RIVERMEET_CLICKHOUSE__USER": own.clickhouse.user,
+        "RIVERMEET_CLICKHOUSE__PASSWORD": own.clickhouse.password.get_secret_value(),
+        "RIVERMEET_CLICKHOUSE__DATABASE": own.clickhouse.database,
+    }
+    command = [sys.executable, "-m", "batch", *arguments]
+    return subprocess.run(command, env=os.environ | chosen, capture_output=True, text=True, timeout=120, check=False)
