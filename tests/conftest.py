@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from infra.settings import ROOT, Cassandra, ClickHouse
+from tests.merge.store import Store, opened
 from tests.support.stack import RunStack, clear_settings, free_port_environment
 
 settings.register_profile("rivermeet", deadline=None)
@@ -68,3 +69,10 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data sets here: name their folder in RIVERMEET_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The ClickHouse engine in this process, with all tables and views; empty it before you fill it."""
+    with opened(tmp_path_factory.mktemp("engine") / "store") as opened_store:
+        yield opened_store

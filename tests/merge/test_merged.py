@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,16 +10,10 @@ from tests.merge import scenarios
 from tests.merge.answers import WrongAnswer
 from tests.merge.mutations import MUTATIONS
 from tests.merge.schedules import WEIGHTS, Schedule, play
-from tests.merge.store import Store, opened
+from tests.merge.store import Store
 
 OPERATIONS = [name for name, weight in WEIGHTS.items() for _ in range(max(1, round(weight)))]
 SCHEDULES = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 2**30 - 1)), min_size=8, max_size=45)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with opened(tmp_path_factory.mktemp("merge") / "store") as opened_store:
-        yield opened_store
 
 
 @pytest.mark.timeout(900)

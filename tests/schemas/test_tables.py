@@ -1,0 +1,86 @@
+"""The tables and the frames that are written into them say the same columns; migrations do not change once applied."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.clients.clickhouse import MigrationChanged, migrate
+from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS
+from schemas.metrics import GRAIN_KEYS, METRICS
+from schemas.products import COUNTERS
+from schemas.sessions import SESSION_COLUMNS
+from schemas.tables import clickhouse_migrations
+from serving.merged import ANALYST, statements
+from streams.popularity import WINDOW_COLUMNS
+from streams.progress import PROGRESS_COLUMNS
+from tests.merge.store import Store
+
+NESTED = [column for column in SESSION_COLUMNS if column not in GROUP]
+WRITTEN = {
+    "events_speed": ["day", *EVENT_COLUMNS],
+    "events_cold": ["day", *EVENT_COLUMNS],
+    "orders_speed": ["day", *ORDER_COLUMNS],
+    "orders_cold": ["day", *ORDER_COLUMNS],
+    "speed_products": list(WINDOW_COLUMNS),
+    "speed_progress": list(PROGRESS_COLUMNS),
+    "batch_events": ["day", "version", *EVENT_COLUMNS],
+    "batch_sessions": ["day", "version", *SESSION_COLUMNS],
+    "batch_products": ["day", "version", "tenant_id", "product_id", *COUNTERS],
+    "batch_orders": ["day", "version", *ORDER_COLUMNS],
+}
+
+
+def columns(store: Store, table: str) -> dict[str, str]:
+    rows = store.rows(
+        f"SELECT name, type FROM system.columns WHERE database = 'rivermeet' AND table = '{table}' ORDER BY position"
+    )
+    return {row["name"]: row["type"] for row in rows}
+
+
+@pytest.mark.parametrize("table", WRITTEN)
+def test_a_table_has_the_columns_of_its_frame(store: Store, table: str) -> None:
+    assert list(columns(store, table)) == WRITTEN[table]
+
+
+def test_a_group_row_nests_the_session_columns(store: Store) -> None:
+    nested = columns(store, "speed_sessions")["sessions"]
+    assert re.findall(r"(\w+) (?:Nullable|DateTime64|String|Int64|Bool)", nested) == NESTED
+
+
+def test_every_column_of_every_table_says_what_it_is(store: Store) -> None:
+    ours = store.rows(
+        "SELECT table, name FROM system.columns WHERE database = 'rivermeet' AND comment = ''"
+        " AND table IN (SELECT name FROM system.tables WHERE database = 'rivermeet' AND engine LIKE '%MergeTree')"
+        " AND table != 'schema_migrations'"
+    )
+    assert ours == []
+
+
+def test_every_table_names_its_one_writer() -> None:
+    for migration in clickhouse_migrations():
+        assert re.match(r"-- Writer: (streams|batch)\.", migration.sql), migration.name
+
+
+def test_the_catalogue_and_the_views_have_the_same_metrics(store: Store) -> None:
+    for grain, keys in GRAIN_KEYS.items():
+        names = [metric.name for metric in METRICS if metric.grain == grain]
+        assert list(columns(store, grain))[: len(keys) + len(names)] == [*keys, *names]
+
+
+def test_every_view_of_the_folder_is_made() -> None:
+    files = {path.stem for path in (Path(__file__).parents[2] / "serving" / "views").glob("*.sql")}
+    assert files == {name for name, _ in statements()}
+    assert set(ANALYST) <= files
+
+
+def test_a_migration_is_applied_once_and_must_not_change(store: Store) -> None:
+    migrations = clickhouse_migrations()
+    assert migrate(store.client, migrations, ()) == []
+    changed = replace(migrations[3], sql=migrations[3].sql + "-- changed")
+    with pytest.raises(MigrationChanged) as refused:
+        migrate(store.client, [*migrations[:3], changed], ())
+    assert refused.value.number == changed.number
