@@ -40,7 +40,7 @@ _OBJECTS = (
 )
 _SERVER_WIDE = (
     "SHOW DATABASES, CREATE TEMPORARY TABLE, CREATE FUNCTION, DROP FUNCTION, KILL QUERY, SYSTEM FLUSH LOGS,"
-    " SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE"
+    " SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE ON *.*"
 )
 
 
@@ -53,6 +53,10 @@ class Profile:
     settings: Mapping[str, str]
     fixed: Mapping[str, str] = field(default_factory=dict)
     reads_only: bool = False
+
+
+def _on_ours(grant: str) -> tuple[str, ...]:
+    return (*(f"{grant} ON {databases}.*" for databases in ("rivermeet*", "feast*", "default")), "SELECT ON system.*")
 
 
 PROFILES = {
@@ -71,12 +75,8 @@ PROFILES = {
             },
             reads_only=True,
         ),
-        Profile(
-            "writer",
-            (*(f"{_OBJECTS} ON {name}.*" for name in ("rivermeet*", "feast*", "default")), f"{_SERVER_WIDE} ON *.*"),
-            _EVERYONE,
-        ),
-        Profile("admin", (f"{_OBJECTS}, DROP DATABASE, BACKUP ON *.*", f"{_SERVER_WIDE}, SYSTEM ON *.*"), _EVERYONE),
+        Profile("writer", (*_on_ours(_OBJECTS), _SERVER_WIDE), _EVERYONE),
+        Profile("admin", (*_on_ours(f"{_OBJECTS}, DROP DATABASE"), _SERVER_WIDE), _EVERYONE),
     )
 }
 

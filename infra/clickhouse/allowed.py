@@ -25,7 +25,7 @@ READ_PREFIXES = ("Exists", "ShowCreate")
 
 WRITES = _words("""
     InsertQuery CreateQuery DropQuery RenameQuery AlterQuery OptimizeQuery DeleteQuery UpdateQuery CheckTableQuery
-    CreateIndexQuery DropIndexQuery CreateSQLFunctionQuery DropFunctionQuery KillQueryQuery SystemQuery BackupQuery
+    CreateIndexQuery DropIndexQuery CreateSQLFunctionQuery DropFunctionQuery KillQueryQuery SystemQuery
     ShowProcesslistQuery
 """)
 

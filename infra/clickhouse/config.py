@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 
-def config_xml(users: Path, backups: Path, memory_bytes: int, merge_threads: int = 2) -> str:
-    """The engine's configuration file: where users are, how much memory, how many merges, which folder for backups.
+def config_xml(users: Path, memory_bytes: int, merge_threads: int = 2) -> str:
+    """The engine's configuration file: where users are, how much memory, how many merges.
 
     A view without a stated SQL SECURITY gets its creator's rights, as ``default_normal_view_sql_security`` asks for;
     without ``ignore_empty_sql_security_in_create_view_query`` off, the engine would not look at that setting.
@@ -23,7 +23,6 @@ def config_xml(users: Path, backups: Path, memory_bytes: int, merge_threads: int
   <background_fetches_pool_size>1</background_fetches_pool_size>
   <background_move_pool_size>1</background_move_pool_size>
   <mark_cache_size>{256 << 20}</mark_cache_size>
-  <backups><allowed_path>{escape(str(backups))}</allowed_path></backups>
   <merge_tree>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>

@@ -191,8 +191,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _write_config(path: Path, memory_bytes: int) -> Path:
-    users, config, backups = path / "users.xml", path / "config.xml", path / "backups"
-    backups.mkdir(exist_ok=True, mode=0o700)
+    users, config = path / "users.xml", path / "config.xml"
     users.write_text(users_xml())
-    config.write_text(config_xml(users, backups, memory_bytes))
+    config.write_text(config_xml(users, memory_bytes))
     return config

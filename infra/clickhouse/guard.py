@@ -28,7 +28,7 @@ from infra.clickhouse.parse import Node, Statement, nodes
 
 _AI_FUNCTION = re.compile(r"ai[A-Z]\w*")
 _IN = re.compile(r"(global)?(not)?(null)?in(ignoreset)?|(global)?null(not)?in(ignoreset)?", re.IGNORECASE)
-_ENGINES = ("TABLE_ENGINE", "DATABASE_ENGINE", "BACKUP_NAME")
+_ENGINES = ("TABLE_ENGINE", "DATABASE_ENGINE")
 
 
 def check(statement: Statement, profile: Profile, table_functions: frozenset[str], database: str) -> None:
