@@ -9,7 +9,7 @@ from infra import jars
 from infra.settings import LOOPBACK, Settings
 from infra.stack.plan import Command, Service
 from infra.stack.probes import SECONDS, listens
-from infra.stack.services.jvm import QUICK_START, classpath, jvm
+from infra.stack.services.jvm import classpath, jvm
 
 HEAP = "384m"
 FIRST_LOGIN = "cassandra"
@@ -97,7 +97,6 @@ def _command(settings: Settings) -> Command:
     }
     java = jvm(
         HEAP,
-        QUICK_START,
         *(f"--add-exports={name}=ALL-UNNAMED" for name in _EXPORTS.split()),
         *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS.split()),
         *(f"-D{name}={value}" for name, value in properties.items()),

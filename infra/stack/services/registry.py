@@ -6,7 +6,7 @@ from infra import jars
 from infra.settings import LOOPBACK, Settings
 from infra.stack.plan import Command, Service
 from infra.stack.probes import get
-from infra.stack.services.jvm import QUICK_START, jvm
+from infra.stack.services.jvm import jvm
 
 HEAP = "256m"
 PATH = "/apis/ccompat/v7"
@@ -23,7 +23,7 @@ def _command(settings: Settings) -> Command:
         "quarkus.datasource.jdbc.min-size": 1,
         "quarkus.log.level": "WARN",
     }
-    java = jvm(HEAP, QUICK_START, *(f"-D{name}={value}" for name, value in options.items()), "-jar", str(program))
+    java = jvm(HEAP, *(f"-D{name}={value}" for name, value in options.items()), "-jar", str(program))
     # In memory by default: then ids would be given anew at every start, and old records could not be decoded.
     return Command(java, {"REGISTRY_DATASOURCE_URL": f"jdbc:h2:file:{folder / 'schemas'}"})
 
