@@ -31,6 +31,7 @@ ANALYST_VIEWS = (
 
 _EVERYONE = {
     "max_partitions_per_insert_block": "0",
+    "max_insert_block_size_bytes": str(256 << 20),
     "async_insert": "0",
     "default_normal_view_sql_security": "DEFINER",
 }

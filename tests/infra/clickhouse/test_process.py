@@ -183,12 +183,13 @@ def test_a_gigabyte_goes_in_and_out_in_bounded_memory(big: Endpoint) -> None:
 
 
 def test_a_result_that_is_held_back_is_not_held_in_memory(big: Endpoint) -> None:
-    sql = "SELECT number, repeat('x', 1000) FROM numbers(300000) FORMAT TSV"
+    sql = "SELECT number, repeat('x', 1000) FROM numbers(600000) FORMAT TSV"
+    login = _login(big, wait_end_of_query="1", output_format_parallel_formatting="0", max_block_size="1000")
     with _Peak(big.pid) as peak:
-        answer = httpx.post(big.url, content=sql, **_login(big, wait_end_of_query="1"))
+        answer = httpx.post(big.url, content=sql, **login)
 
-    assert len(answer.content) > 300_000_000
-    assert peak.grown < 250 << 20
+    assert len(answer.content) > 600_000_000
+    assert peak.grown < 150 << 20
 
 
 def _running(endpoint: Endpoint) -> int:
