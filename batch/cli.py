@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from batch.datasets import Dataset
+    from batch.report import QualityReport
     from batch.steps import Steps
 
 
@@ -33,6 +34,7 @@ class Code(IntEnum):
     NOT_REACHED = 3
     GATE_REFUSED = 4
     PUBLICATION_REFUSED = 5
+    NOT_WHOLE = 6
 
 
 class Choice(StrEnum):
@@ -44,7 +46,8 @@ class Choice(StrEnum):
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a server did not answer, 4 the gate refused the day, "
-    "5 the publication was refused because a newer one is in place or the day is not over."
+    "5 the publication was refused because a newer one is in place or the day is not over, "
+    "6 a dataset of the day did not pass its gate or is not published."
 )
 app = typer.Typer(help="Land, validate, recompute and publish days.", epilog=EPILOG, no_args_is_help=True)
 
@@ -126,7 +129,23 @@ def recommendations(day: Day, run: Run = None, as_json: Json = False) -> None:
 def report(day: Day, as_json: Json = False) -> None:
     """Write down what the gate said of a day and what is published."""
     with _steps() as steps:
+        _print_report(steps.report(day.date()), as_json)
+
+
+@app.command()
+def notify(day: Day, as_json: Json = False) -> None:
+    """Post the report of a day to the webhook of the settings, if any. Exits with 6 if the day is not whole."""
+    with _steps() as steps:
+        from batch.notify import post
+
         found = steps.report(day.date())
+        _print_report(found, as_json)
+        post(steps.settings.notify.webhook, found)
+    if not found.complete:
+        raise typer.Exit(Code.NOT_WHOLE)
+
+
+def _print_report(found: QualityReport, as_json: bool) -> None:
     sys.stdout.write(found.to_json() + "\n" if as_json else found.to_markdown())
 
 
@@ -170,6 +189,7 @@ def _code(error: Exception) -> Code | None:
     from batch.gate import ExpectationBroken
     from batch.landings import LakeHistoryBroken
     from batch.log import LogUnavailable
+    from batch.notify import WebhookUnavailable
     from batch.publication import PublicationRefused
     from batch.publish import LoadDiffers
     from batch.ranges import LogReplaced, RecordsExpired
@@ -182,7 +202,7 @@ def _code(error: Exception) -> Code | None:
     codes: list[tuple[tuple[type[Exception], ...], Code]] = [
         ((GateRefused,), Code.GATE_REFUSED),
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
-        ((LogUnavailable, StoreUnavailable), Code.NOT_REACHED),
+        ((LogUnavailable, StoreUnavailable, WebhookUnavailable), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
         ((ExpectationBroken, JavaMissing, ValidationError), Code.FAILED),
     ]

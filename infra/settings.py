@@ -135,6 +135,12 @@ class Airflow(_Frozen):
     password: SecretStr = SecretStr("")
 
 
+class Notify(_Frozen):
+    """Where the report of a day is posted as JSON; nowhere if empty."""
+
+    webhook: str = ""
+
+
 class Ports(_Frozen):
     """Ports of the local stack; 0 picks a free one, which the stack then keeps.
 
@@ -183,6 +189,7 @@ class Settings(BaseSettings):
     spark: Spark = Spark()
     api: Api = Api()
     airflow: Airflow = Airflow()
+    notify: Notify = Notify()
     ports: Ports = Ports()
     partitions: dict[str, PositiveInt] = Field(default_factory=dict)
     horizon_days: PositiveInt = 7

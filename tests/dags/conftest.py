@@ -1,0 +1,97 @@
+"""An Airflow of the test run's own: a database, and a `batch` package that records what tasks ask of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.settings import ROOT
+
+RECORDER = """
+import json, os, sys
+from pathlib import Path
+
+folder = Path(os.environ["RECORDER"])
+asked = sys.argv[1:]
+with (folder / "asked.jsonl").open("a") as file:
+    file.write(json.dumps(asked) + chr(10))
+answer = json.loads((folder / "answers.json").read_text())[asked[0]]
+dataset = asked[asked.index("--dataset") + 1] if "--dataset" in asked else ""
+print(json.dumps(answer["say"]).replace("DATASET", dataset))
+sys.exit(answer.get("exit", 0))
+"""
+
+RUN = """
+import datetime, json, sys
+from airflow.dag_processing.dagbag import DagBag
+
+bag = DagBag(sys.argv[1], bundle_name="dags-folder")
+dag = bag.get_dag(sys.argv[2])
+date = datetime.datetime.fromisoformat(sys.argv[3])
+run = dag.test(logical_date=date, run_conf=json.loads(sys.argv[4]))
+states = {task.task_id: str(task.state) for task in run.get_task_instances()}
+print("RESULT " + json.dumps({"state": str(run.state), "tasks": states}))
+"""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How a run of a DAG ended, and every command of the batch layer that it asked for, in order."""
+
+    state: str
+    tasks: dict[str, str]
+    asked: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """Runs DAGs of this repository in a process of their own."""
+
+    environment: dict[str, str]
+    recorder: Path
+
+    def run(self, dag: str, at: str, answers: dict[str, object], conf: dict[str, str] | None = None) -> Tried:
+        """One run of the DAG at a logical date, with what each command of the batch layer is to answer."""
+        asked = self.recorder / "asked.jsonl"
+        asked.write_text("")
+        (self.recorder / "answers.json").write_text(json.dumps(answers))
+        said = self.python(RUN, str(ROOT / "dags"), dag, at, json.dumps(conf or {}))
+        result = json.loads(next(line for line in said.splitlines() if line.startswith("RESULT "))[7:])
+        commands = [json.loads(line) for line in asked.read_text().splitlines()]
+        return Tried(result["state"], result["tasks"], commands)
+
+    def python(self, code: str, *arguments: str) -> str:
+        """Runs a program with this Airflow; returns what it printed."""
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.recorder, capture_output=True, text=True, timeout=280, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    home = tmp_path_factory.mktemp("airflow")
+    package = home / "stand_in" / "batch"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(RECORDER)
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "PYTHONPATH": str(home / "stand_in"),
+        "RECORDER": str(home),
+    }
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environment, capture_output=True, timeout=280, check=True)
+    yield Airflow(environment, home)

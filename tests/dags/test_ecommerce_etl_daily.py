@@ -1,0 +1,96 @@
+"""The DAGs parse, say what operators need to know, and ask the batch layer for the right things in the right order."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.settings import ROOT
+from tests.dags.conftest import Airflow
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+
+DAG = "ecommerce_etl_daily"
+GOOD: dict[str, object] = {
+    "land": {"say": []},
+    "validate": {"say": [{"dataset": "events", "snapshot_id": 11}, {"dataset": "orders", "snapshot_id": 22}]},
+    "recompute": {"say": [{"run": "run-DATASET"}]},
+    "segments": {"say": {"rows": {"buyer": 1}}},
+    "recommendations": {"say": {"rows": {"rows": 1}}},
+    "publish": {"say": [{"dataset": "DATASET", "version": 7}]},
+    "report": {"say": {"complete": True}},
+    "notify": {"say": {"complete": True}},
+}
+LOOK = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+
+bag = DagBag(sys.argv[1], bundle_name="dags-folder")
+tasks = {
+    task.task_id: {
+        "owner": task.owner, "retries": task.retries, "backoff": bool(task.retry_exponential_backoff),
+        "timeout": task.execution_timeout.total_seconds(), "doc": task.doc_md, "before": sorted(task.upstream_task_ids),
+    }
+    for dag in bag.dags.values() for task in dag.tasks
+}
+about = {dag_id: [dag.doc_md, dag.catchup, dag.max_active_tasks] for dag_id, dag in bag.dags.items()}
+print("RESULT " + json.dumps({"errors": bag.import_errors, "tasks": tasks, "dags": about}))
+"""
+
+
+def test_every_task_says_who_owns_it_and_ends_some_time(airflow: Airflow) -> None:
+    said = airflow.python(LOOK, str(ROOT / "dags"))
+    found = json.loads(next(line for line in said.splitlines() if line.startswith("RESULT "))[7:])
+    assert found["errors"] == {}
+    assert DAG in found["dags"]
+    for doc, catchup, active in found["dags"].values():
+        assert (bool(doc), catchup, active) == (True, False, 1)
+    for task in found["tasks"].values():
+        assert task["doc"]
+        assert task["owner"] != "airflow"
+        assert task["retries"] > 0
+        assert task["backoff"]
+        assert 0 < task["timeout"] <= 7200
+    before = {name: task["before"] for name, task in found["tasks"].items()}
+    derived = ["calculate_user_segments", "generate_recommendation_features"]
+    assert before["process_events"] == before["aggregate_transactions"] == ["validate_raw_data"]
+    assert {tuple(before[name]) for name in derived} == {("aggregate_transactions", "process_events")}
+    assert set(derived) <= set(before["load_to_warehouse"])
+    assert (before["quality_report"], before["notify"]) == (["load_to_warehouse"], ["quality_report"])
+
+
+def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: Airflow) -> None:
+    tried = airflow.run(DAG, "2026-03-03T02:00:00+00:00", GOOD)
+    assert tried.state == "success"
+    day, dataset, snapshot, run = "--day 2026-03-02", "--dataset", "--snapshot", "--run"
+    asked = [" ".join(command) for command in tried.asked]
+    assert asked[:2] == ["land --json", f"validate {day} --json"]
+    assert set(asked[2:4]) == {
+        f"recompute {day} {dataset} events {snapshot} 11 --json",
+        f"recompute {day} {dataset} orders {snapshot} 22 --json",
+    }
+    assert set(asked[4:6]) == {
+        f"segments {day} {run} run-events --json",
+        f"recommendations {day} {run} run-events --json",
+    }
+    assert asked[6:] == [
+        f"publish {day} {dataset} events {run} run-events --json",
+        f"publish {day} {dataset} orders {run} run-orders --json",
+        f"report {day} --json",
+        f"notify {day} --json",
+    ]
+
+
+def test_a_refused_day_is_reported_and_not_tried_again(airflow: Airflow) -> None:
+    bad = GOOD | {
+        "validate": {"say": [], "exit": 4},
+        "report": {"say": {"complete": False}},
+        "notify": {"say": {}, "exit": 6},
+    }
+    tried = airflow.run(DAG, "2026-03-04T02:00:00+00:00", bad, {"day": "2026-02-01"})
+    assert tried.state == "failed"
+    assert tried.tasks["process_events"] == "upstream_failed"
+    assert tried.tasks["quality_report"] == "success"
+    assert [command[0] for command in tried.asked] == ["land", "validate", "report", "notify"]
+    assert all("2026-02-01" in command for command in tried.asked[1:])
