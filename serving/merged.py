@@ -30,6 +30,9 @@ ANALYST = (
 )
 """Views for analysts."""
 
+_RAISE = "toUInt8(message)"
+"""Fails with the message, which is no number, in its text."""
+
 _ITEMS = "Array(Tuple(product_id String, quantity Int32, price_minor Int64, category String))"
 
 
@@ -63,7 +66,8 @@ def _filling() -> dict[str, str]:
         "counters": _list(COUNTERS),
         "counter_sums": _list(f"sum(part.{name}) AS {name}" for name in COUNTERS),
         "counter_facts": _list(f"toUInt64(event_type = '{kind}') AS {name}" for name, kind in COUNTERS.items()),
-        "counter_zeros": _list(f"toUInt64(0) AS {name}" for name in COUNTERS),
+        "counter_defaults": _list(f"toUInt64({_RAISE}) AS {name}" for name in COUNTERS),
+        "raise": _RAISE,
         "counted_types": _list(f"'{kind}'" for kind in COUNTERS.values()),
         "session_partials": _partials("daily_metrics", "sessions"),
         "event_partials": _partials("daily_metrics", "events"),
@@ -77,14 +81,17 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _default(dtype: pl.DataType) -> str:
-    """A value of the column's type for a row that is never returned: reading it raises the message of the hole."""
+    """A value of the column's type for the row of a hole. No value is ever read: making it raises the message.
+
+    All are made of the message, for a constant would let the engine drop the row by a condition on that column alone.
+    """
     if dtype == TIMESTAMP:
-        return "toDateTime64(0, 3, 'UTC')"
+        return f"toDateTime64({_RAISE}, 3, 'UTC')"
     if dtype == STRING_MAP:
-        return "CAST(([], []), 'Map(String, String)')"
+        return f"map(toString({_RAISE}), '')"
     if isinstance(dtype, pl.List):
-        return f"CAST([], '{_ITEMS}')"
-    return {pl.String: "''", pl.Boolean: "false"}.get(type(dtype), "0")
+        return f"CAST([(toString({_RAISE}), 0, 0, '')], '{_ITEMS}')"
+    return {pl.String: f"toString({_RAISE})", pl.Boolean: f"toBool({_RAISE})"}.get(type(dtype), _RAISE)
 
 
 def _partials(grain: Grain, source: str) -> str:

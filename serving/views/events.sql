@@ -16,7 +16,7 @@ UNION ALL
 SELECT
     {event_defaults},
     day,
-    'none' AS layer,
-    toUInt64(0) AS publication_version
+    toString({raise}) AS layer,
+    toUInt64({raise}) AS publication_version
 FROM holes
-WHERE dataset = 'events' AND toUInt8(message) = 0
+WHERE dataset = 'events' AND {raise} = 0

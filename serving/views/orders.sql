@@ -16,7 +16,7 @@ UNION ALL
 SELECT
     {order_defaults},
     day,
-    'none' AS layer,
-    toUInt64(0) AS publication_version
+    toString({raise}) AS layer,
+    toUInt64({raise}) AS publication_version
 FROM holes
-WHERE dataset = 'orders' AND toUInt8(message) = 0
+WHERE dataset = 'orders' AND {raise} = 0

@@ -19,8 +19,8 @@ FROM
     FROM late_facts AS fact
     WHERE publication_version > 0 AND fact.product_id IS NOT NULL AND event_type IN ({counted_types})
     UNION ALL
-    SELECT '' AS tenant_id, day, '' AS product_id, {counter_zeros}, 'none' AS layer, toUInt64(0) AS publication_version
+    SELECT toString({raise}) AS tenant_id, day, toString({raise}) AS product_id, {counter_defaults}, toString({raise}) AS layer, toUInt64({raise}) AS publication_version
     FROM holes
-    WHERE dataset = 'events' AND toUInt8(message) = 0
+    WHERE dataset = 'events' AND {raise} = 0
 ) AS part
 GROUP BY tenant_id, day, product_id
