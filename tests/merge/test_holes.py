@@ -8,7 +8,8 @@ from tests.merge import scenarios
 from tests.merge.store import HoleError, Store
 
 CONDITIONS = {
-    "events": ["1", "tenant_id = 't0'", "session_id = 's0'", "event_type = 'click'", "log_offset > 3", "layer = 'batch'",
+    "events": ["1",
+               "tenant_id = 't0'", "session_id = 's0'", "event_type = 'click'", "log_offset > 3", "layer = 'batch'",
                "user_id IS NULL", "mapContains(properties, 'x')", "event_time > '2020-01-01'"],
     "sessions": ["1", "tenant_id = 't0'", "converted", "NOT engaged", "page_views > 5", "session_id LIKE 's%'"],
     "product_daily": ["1", "tenant_id = 't0'", "product_id = 'p0'", "views > 100", "layer = 'batch'"],
