@@ -41,17 +41,24 @@ class Refusal:
     message: str
 
 
-def guard_for(data: bytes) -> bytes:
+def guard_for(data: bytes | memoryview) -> bytes:
     """A guard word that does not occur in `data`; the same data gives the same word.
 
     Its first byte is 0xff and no other is. If the first word occurs, the next ones come from a digest of the data,
     which nobody can write into the data that it is the digest of.
     """
     guard, digest = _FIRST_GUARD, b""
-    while guard in data:
+    while _occurs(guard, data):
         digest = hashlib.blake2b(digest or data, digest_size=_GUARD_BYTES).digest()
         guard = b"\xff" + bytes(byte & 0x7F for byte in digest[1:])
     return guard
+
+
+def _occurs(guard: bytes, data: bytes | memoryview) -> bool:
+    """Whether the data holds the guard; its first two bytes are looked for first, since text never has them."""
+    octets = np.frombuffer(data, np.uint8)
+    starts = np.flatnonzero(octets[:-1] == guard[0])
+    return bool((octets[starts + 1] == guard[1]).any()) and guard in bytes(data)
 
 
 @cache

@@ -73,7 +73,7 @@ def decode_columns(values: Sequence[bytes | None], schemas: Schemas, reader: Rec
     for place, (reason, message) in enumerate(HEADER_FAULTS, start=1):
         rejects.add(np.flatnonzero(headers.faults == place), reason, message)
     readable = np.flatnonzero(headers.faults == 0)
-    ids = np.unique(headers.ids[readable]).tolist()
+    ids = headers.distinct_ids()
     if missing := frozenset(ids) - schemas.keys():
         raise SchemaNotResolved(missing)
     guard = guard_for(headers.data)

@@ -89,14 +89,20 @@ class Headers:
     ids: npt.NDArray[np.int64]
     faults: npt.NDArray[np.int8]
     lengths: npt.NDArray[np.int64]
-    data: bytes
+    data: memoryview
+
+    def distinct_ids(self) -> list[int]:
+        """The ids of the records without fault, ascending."""
+        ids = self.ids[self.faults == 0]
+        distinct: list[int] = (ids[:1] if (ids == ids[:1]).all() else np.unique(ids)).tolist()
+        return distinct
 
 
 def read_headers(values: Sequence[bytes | None]) -> Headers:
     """Read all headers at once."""
     array = pa.array(values, pa.large_binary())
     offsets = np.frombuffer(array.buffers()[1], np.int64, len(array) + 1)
-    data = array.buffers()[2].to_pybytes() if offsets[-1] else b""
+    data = memoryview(array.buffers()[2] if offsets[-1] else b"")
     lengths = np.diff(offsets)
     short = lengths < HEADER_BYTES
     magic, ids = _fields(data, offsets[:-1], short)
@@ -110,8 +116,7 @@ def read_headers(values: Sequence[bytes | None]) -> Headers:
 
 def schema_ids(values: Sequence[bytes | None]) -> frozenset[int]:
     """The schema ids that the records name and that must be resolved before they can be decoded."""
-    headers = read_headers(values)
-    return frozenset(np.unique(headers.ids[headers.faults == 0]).tolist())
+    return frozenset(read_headers(values).distinct_ids())
 
 
 def resolve(values: Sequence[bytes | None], resolver: Resolver) -> dict[int, Schema]:
@@ -125,7 +130,7 @@ def resolve_ids(ids: Iterable[int], resolver: Resolver) -> dict[int, Schema]:
 
 
 def _fields(
-    data: bytes, starts: npt.NDArray[np.int64], short: npt.NDArray[np.bool_]
+    data: memoryview, starts: npt.NDArray[np.int64], short: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Magic byte and signed schema id at every start; 0 where the header is not whole."""
     if short.all():
