@@ -8,7 +8,7 @@ TIMESTAMP = pl.Datetime("ms", "UTC")
 STRING_MAP = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
 
 POSITION = ("log_epoch", "log_partition", "log_offset")
-"""Where a record stands in the log. `log_epoch` is bound to the topic's id; offsets compare within an epoch and partition."""
+"""Where a record stands in the log. `log_epoch` is bound to the topic's id; offsets compare within both."""
 
 GROUP = ("tenant_id", "session_id", "log_epoch", "log_partition")
 """What sessions are folded by: all events of one group lie in one partition, so their order is the log's."""
