@@ -24,7 +24,7 @@ from schemas.rules import rules_for
 from schemas.tables.lake import EVENTS, TRANSACTIONS, LakeTable, to_arrow
 from tests.batch.logs import TestTopic, event, judge_json
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 MONDAY = date(2026, 3, 2)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

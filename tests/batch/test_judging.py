@@ -26,7 +26,7 @@ from schemas.topics import USER_EVENTS
 from schemas.verdicts import judge
 from tests.batch.logs import TestTopic
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 EXAMPLES = Path("schemas/examples/user-event/good")
 

@@ -19,7 +19,7 @@ from schemas.frames import EVENT_COLUMNS
 from schemas.tables.lake import DEAD_LETTERS, EVENTS, LakeTable, from_arrow
 from tests.batch.logs import TestTopic, event, judge_json
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 NOON = datetime(2100, 3, 2, 12, tzinfo=UTC)
 Topics = Callable[[int], TestTopic]

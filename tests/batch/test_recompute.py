@@ -27,7 +27,7 @@ from schemas.sessions import SessionRules
 from schemas.tables.lake import EVENTS, from_arrow
 from tests.batch.logs import TestTopic, event, judge_json
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 RULES = SessionRules()
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)

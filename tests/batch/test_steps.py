@@ -7,10 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from pyiceberg.catalog import Catalog
@@ -24,7 +23,8 @@ from batch.recommendations import PRODUCT_PAIR_DERIVATION
 from batch.segments import USER_SEGMENT_DERIVATION
 from batch.spark import SparkConfig
 from batch.steps import GateRefused, Steps
-from infra.settings import Lake, Settings
+from infra.clients.clickhouse import connect
+from infra.settings import ClickHouse, Lake, Settings
 from infra.stack.prepare import migrate_clickhouse
 from schemas.codec import encode_record
 from schemas.registry import Registry
@@ -32,24 +32,37 @@ from schemas.subjects import subject
 from schemas.tables.lake import PRODUCT_PAIRS, USER_SEGMENTS
 from schemas.topics import TRANSACTIONS, USER_EVENTS
 from tests.batch.logs import TestTopic
+from tests.support.clickhouse import running_owner
 from tests.support.stack import RunStack
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 DAY = datetime.now(UTC).date() - timedelta(days=3)
 CHUNK = 100_000
 
 
+TABLES = ("batch_events", "batch_sessions", "batch_products", "batch_orders", "batch_publications", "batch_landings")
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """A ClickHouse of our own."""
+    with running_owner(tmp_path_factory.mktemp("clickhouse")) as endpoint:
+        users = {user: {"password": password} for user, password in endpoint.users.items()}
+        own = {"host": endpoint.host, "port": endpoint.port, **users.pop("writer"), **users}
+        yield ClickHouse.model_validate(own)
+
+
 @pytest.fixture
-def settings(run_stack: RunStack, config: SparkConfig) -> Settings:
-    """The stack of the run, with a lake and a database of our own."""
-    found = run_stack.server("kafka", "registry", "clickhouse")
+def settings(run_stack: RunStack, config: SparkConfig, warehouse: ClickHouse) -> Settings:
+    """Kafka and the registry of the run, with a lake and a ClickHouse of our own, both empty."""
+    found = run_stack.server("kafka", "registry")
     lake = Lake(catalog_uri=config.lake.catalog_uri, warehouse=config.lake.warehouse)
-    admin = found.clickhouse.admin
-    login = {"database": f"batch_{uuid4().hex}", "user": admin.user, "password": admin.password}
-    clickhouse = found.clickhouse.model_copy(update=login)
-    own = found.model_copy(update={"lake": lake, "clickhouse": clickhouse, "home": config.state})
+    own = found.model_copy(update={"lake": lake, "clickhouse": warehouse, "home": config.state})
     migrate_clickhouse(own)
+    with closing(connect(warehouse, "admin")) as client:
+        for table in TABLES:
+            client.command(f"TRUNCATE TABLE {table}")
     return own
 
 
@@ -212,7 +225,6 @@ def batch(own: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
         "RIVERMEET_CLICKHOUSE__PORT": str(own.clickhouse.port),
         "RIVERMEET_CLICKHOUSE__USER": own.clickhouse.user,
         "RIVERMEET_CLICKHOUSE__PASSWORD": own.clickhouse.password.get_secret_value(),
-        "RIVERMEET_CLICKHOUSE__DATABASE": own.clickhouse.database,
     }
     command = [sys.executable, "-m", "batch", *arguments]
     return subprocess.run(command, env=os.environ | chosen, capture_output=True, text=True, timeout=120, check=False)
