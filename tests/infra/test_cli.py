@@ -51,7 +51,7 @@ def test_status_of_a_stack_that_does_not_run_is_code_3() -> None:
     result = run("status", "--json")
 
     assert result.exit_code == 3
-    assert {service["state"] for service in json.loads(result.stdout)} == {"stopped"}
+    assert {service["state"] for service in json.loads(result.stdout)["services"]} == {"stopped"}
 
 
 def test_down_where_nothing_runs_is_fine() -> None:
