@@ -153,7 +153,8 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
 
     second = steps.run(events, [DAY], CHUNK, accept_loss=False)
     assert second.published.version > first.published.version
-    assert second.published.rows["batch_events"] == 5
+    # The day after is published past all of the session that touches it, so it is left alone.
+    assert (second.published.days, second.published.rows["batch_events"]) == ((DAY,), 4)
     with pytest.raises(StalePublication):
         steps.publish(events, DAY, first.published.run)
 
@@ -209,7 +210,8 @@ def test_the_command_line_tells_what_happened_by_its_exit_code(steps: Steps, log
     first = steps.run(events, [DAY], CHUNK, accept_loss=False)
     asked = ["publish", "--day", DAY.isoformat(), "--dataset", "events", "--json"]
     same = batch(own, *asked)
-    assert (same.returncode, json.loads(same.stdout)[0]["published"]) == (Code.DONE, False)
+    assert same.returncode == Code.DONE, same.stderr
+    assert json.loads(same.stdout)[0]["published"] is False
     steps.run(events, [DAY], CHUNK, accept_loss=False)
     stale = batch(own, *asked, "--run", first.published.run)
     assert (stale.returncode, "newer" in stale.stderr) == (Code.PUBLICATION_REFUSED, True)
