@@ -45,13 +45,6 @@ class Body(io.RawIOBase):
             self._aborted = True
             self._changed.notify()
 
-    def release(self) -> None:
-        """Lets `feed` go on, the reader having lost interest: what comes is dropped."""
-        with self._changed:
-            self._chunks.clear()
-            self._size = 0
-        self._loop.call_soon_threadsafe(self._drained.set)
-
     def readable(self) -> bool:
         """Always."""
         return True

@@ -15,8 +15,11 @@ from typing import Any
 import chdb
 
 from infra.clickhouse.access import Profile, role_of, users_xml
+from infra.clickhouse.allowed import TEXT_SETTINGS, TEXT_TYPES
 from infra.clickhouse.config import config_xml
 from infra.clickhouse.errors import QueryError
+from infra.clickhouse.guard import Reach
+from infra.clickhouse.parse import Parser
 from infra.clickhouse.settings import identifier, set_statement
 
 DATABASE = "rivermeet"
@@ -91,11 +94,18 @@ class Engine:
             self._root.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}", "Null")
         except Exception as error:
             raise OpenFailed(f"the engine cannot open {path}: {error}") from error
-        self.table_functions = self._table_functions()
+        self.parser = Parser()
+        self.reach = Reach(
+            self._names("SELECT lower(name) FROM system.table_functions"),
+            self._names(
+                f"SELECT name FROM system.settings WHERE type IN {sorted(TEXT_TYPES)} OR name LIKE '%dialect%'"
+                " OR startsWith(name, 'implicit_')"
+            )
+            - TEXT_SETTINGS,
+        )
 
-    def _table_functions(self) -> frozenset[str]:
-        names = self._root.query("SELECT lower(name) FROM system.table_functions", "TSVRaw").bytes().decode()
-        return frozenset(names.split())
+    def _names(self, sql: str) -> frozenset[str]:
+        return frozenset(self._root.query(sql, "TSVRaw").bytes().decode().split())
 
     def take(self, profile: Profile, database: str | None = None, settings: Mapping[str, str] | None = None) -> Link:
         """A connection that has the profile's role and limits, this database and these settings, and nothing else.

@@ -8,6 +8,8 @@ engines that would break the store, and the system tables.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from infra.clickhouse.access import Profile
@@ -31,20 +33,38 @@ _IN = re.compile(r"(global)?(not)?(null)?in(ignoreset)?|(global)?null(not)?in(ig
 _ENGINES = ("TABLE_ENGINE", "DATABASE_ENGINE")
 
 
-def check(statement: Statement, profile: Profile, table_functions: frozenset[str], database: str) -> None:
+@dataclass(frozen=True)
+class Reach:
+    """What of this engine may reach further than the grants: all its table functions, in lower case, and the settings
+    that hold code or names of files and servers."""
+
+    table_functions: frozenset[str]
+    settings: frozenset[str]
+
+
+def check_settings(names: Iterable[str], reach: Reach) -> None:
+    """Refuses, with code 497, the settings that reach further than the grants."""
+    for name in names:
+        if name in reach.settings:
+            _refuse(f"setting {name} may hold code, or the name of a file or server")
+
+
+def check(statement: Statement, profile: Profile, reach: Reach, database: str) -> None:
     """Refuses, with code 497 and the reason, what the caller must not do here.
 
-    `table_functions` are all that the engine has, in lower case; `database` is the one that bare table names mean.
+    `database` is the one that bare table names mean.
     """
     kinds = READS if profile.reads_only else READS | WRITES
     prefixes = READ_PREFIXES if profile.reads_only else READ_PREFIXES + WRITE_PREFIXES
     if statement.kind not in kinds and not statement.kind.startswith(prefixes):
         _refuse(f"{_readable(statement.kind)} is not open to profile {profile.name} through this endpoint")
-    reaching = table_functions - (ANALYST_TABLE_FUNCTIONS if profile.reads_only else TABLE_FUNCTIONS)
+    reaching = reach.table_functions - (ANALYST_TABLE_FUNCTIONS if profile.reads_only else TABLE_FUNCTIONS)
     for node in statement.nodes():
         _check_files(node)
         _check_function(node, reaching | REACHING_FUNCTIONS)
         _check_storage(node)
+        if node.get("type") == "SetQuery":
+            check_settings((change["name"] for change in node.get("changes", [])), reach)
         if profile.reads_only:
             _check_tables(node, database)
 

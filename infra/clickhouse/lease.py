@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from infra.clickhouse.access import Profile
 from infra.clickhouse.engine import Engine, Link
+from infra.clickhouse.guard import check_settings
 from infra.clickhouse.request import Request
 from infra.clickhouse.sessions import Session
 from infra.clickhouse.settings import restore_statement, set_statement
@@ -25,6 +26,7 @@ class Lease:
     @contextlib.contextmanager
     def opened(self, request: Request) -> Iterator[Link]:
         """The connection, with the request's database and settings in force. Raises `QueryError` for unknown ones."""
+        check_settings(request.settings, self.engine.reach)
         if self.session is None:
             self.link = self.engine.take(self.profile, request.database, request.settings)
             yield self.link

@@ -12,9 +12,10 @@ _TOKEN = re.compile(
     |(?P<quoted>"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`)
     |(?P<string>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
     |(?P<number>\d[\w.]*)
-    |(?P<sign>.)""",
+    |(?P<sign>/\*|.)""",
     re.VERBOSE | re.DOTALL,
 )
+_OPENING = (b"'", b'"', b"`", b"$", b"/*")
 _DEPTH = {b"(": 1, b"[": 1, b"{": 1, b")": -1, b"]": -1, b"}": -1}
 
 
@@ -27,6 +28,16 @@ class Token:
     end: int
     text: bytes
     depth: int
+
+    @property
+    def name(self) -> str:
+        """What the token names, without quotes."""
+        return self.text.decode("utf-8", "replace").strip('`"')
+
+    @property
+    def opens(self) -> bool:
+        """Whether the token is the beginning of a string, name or comment that the text does not end."""
+        return self.kind == "sign" and self.text in _OPENING
 
     def is_word(self, *words: bytes) -> bool:
         """Whether the token is one of these bare words (given in upper case), in any case."""

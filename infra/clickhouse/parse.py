@@ -94,6 +94,26 @@ def parse(sql: str, ask: Ask) -> Statement:
     return Statement(statement.kind, tree, cut_select(sql, statement.format))
 
 
+class Parser:
+    """Remembers short statements: what a statement is does not depend on the session it is asked in."""
+
+    def __init__(self, most: int = 2000, longest: int = 16 << 10) -> None:
+        self._known: dict[str, Statement] = {}
+        self._most = most
+        self._longest = longest
+
+    def parse(self, sql: str, ask: Ask) -> Statement:
+        """As the function `parse`."""
+        statement = self._known.get(sql)
+        if statement is None:
+            statement = parse(sql, ask)
+            if len(self._known) >= self._most:
+                self._known.clear()
+            if len(sql) <= self._longest:
+                self._known[sql] = statement
+        return statement
+
+
 def _outline(sql: str, ask: Ask) -> Node:
     """The functions that a statement names, and its INTO OUTFILE, where the parser gives no tree."""
     canonical = ask("SELECT formatQuerySingleLine({sql:String})", {"sql": escaped(sql)})

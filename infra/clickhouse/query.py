@@ -13,13 +13,12 @@ from infra.clickhouse.formats import DEFAULT_FORMAT
 from infra.clickhouse.guard import check
 from infra.clickhouse.insert import insert
 from infra.clickhouse.lease import Lease
-from infra.clickhouse.parse import Statement, parse
+from infra.clickhouse.parse import Statement
 from infra.clickhouse.request import Request
 from infra.clickhouse.statement import Incomplete, InsertHead, insert_head
 
 _HEAD = 64 << 10
 _LONGEST_STATEMENT = 64 << 20
-_CACHED_STATEMENT = 16 << 10
 
 
 @dataclass
@@ -52,7 +51,7 @@ def _run(engine: Engine, link: Link, request: Request, pipe: str, answer: Answer
     if head is not None:
         return _insert(engine, link, request, head, _Joined(text[head.data_start :], data))
     sql = _decode(text + _read_rest(data, len(text)))
-    statement = _understood(sql, link)
+    statement = engine.parser.parse(sql, link.value)
     _allow(engine, link, request, statement)
     return _query(link, request, statement, sql, pipe, answer)
 
@@ -113,24 +112,8 @@ class _Joined(Readable):
         return self._rest.read(size)
 
 
-_known: dict[str, Statement] = {}
-_KNOWN_LIMIT = 2000
-
-
-def _understood(sql: str, link: Link) -> Statement:
-    """The engine's reading of a statement, which does not depend on the session; short statements are remembered."""
-    statement = _known.get(sql)
-    if statement is None:
-        statement = parse(sql, link.value)
-        if len(sql) < _CACHED_STATEMENT:
-            if len(_known) >= _KNOWN_LIMIT:
-                _known.clear()
-            _known[sql] = statement
-    return statement
-
-
 def _allow(engine: Engine, link: Link, request: Request, statement: Statement) -> None:
-    check(statement, link.profile, engine.table_functions, link.database)
+    check(statement, link.profile, engine.reach, link.database)
     if request.reads_only and not statement.only_reads:
         raise QueryError.of(Code.READONLY, "GET, and the setting readonly, only read: send this statement by POST")
 
@@ -138,7 +121,7 @@ def _allow(engine: Engine, link: Link, request: Request, statement: Statement) -
 def _insert(engine: Engine, link: Link, request: Request, head: InsertHead, data: Readable) -> dict[str, str]:
     sql = _decode(head.statement)
     link.altered = link.altered or bool(request.params)
-    _allow(engine, link, request, _understood(f"{sql} FORMAT {head.format}", link))
+    _allow(engine, link, request, engine.parser.parse(f"{sql} FORMAT {head.format}", link.value))
     written = insert(link, head, data, request.params, engine.spill)
     return {"read_rows": "0", "read_bytes": "0", "written_rows": str(written.rows), "written_bytes": str(written.bytes)}
 

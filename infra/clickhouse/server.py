@@ -45,7 +45,7 @@ class Server:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answers one request."""
-        url = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+        url = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if scope["path"] != "/" or (scope["method"] in ("GET", "HEAD") and "query" not in url):
             await plain(send, scope["path"])
             return
@@ -74,10 +74,13 @@ class Server:
     async def _answer(self, user: User, request: Request, receive: Receive, send: Send) -> None:
         """Answers while watching whether the client is still there; gives the query up when it is not."""
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         first = message.get("body", b"")
         body = Body(asyncio.get_running_loop()) if message.get("more_body") else None
         stream = cast("IO[bytes]", io.BufferedReader(body, _BUFFER)) if body else io.BytesIO(first)
-        answering = asyncio.ensure_future(self._in_session(user, dataclasses.replace(request, body=stream), send))
+        job = dataclasses.replace(request, body=stream)
+        answering = asyncio.ensure_future(self._in_session(user, job, body, send))
         watching = asyncio.ensure_future(_watch(receive, first, body, answering))
         try:
             await answering
@@ -88,15 +91,15 @@ class Server:
         finally:
             watching.cancel()
 
-    async def _in_session(self, user: User, request: Request, send: Send) -> None:
+    async def _in_session(self, user: User, request: Request, body: Body | None, send: Send) -> None:
         session = self._sessions.enter(user.name, request.session) if request.session else None
         try:
-            await self._run(Lease(self._engine, user.profile, session), request, send)
+            await self._run(Lease(self._engine, user.profile, session), request, body, send)
         finally:
             if session:
                 self._sessions.leave(session)
 
-    async def _run(self, lease: Lease, request: Request, send: Send) -> None:
+    async def _run(self, lease: Lease, request: Request, body: Body | None, send: Send) -> None:
         pipe, answer, clean = Pipe(), Answer(), False
         job = asyncio.get_running_loop().run_in_executor(self._threads, run, lease, request, pipe.path, answer)
         self._jobs.add(job)
@@ -107,6 +110,8 @@ class Server:
         finally:
             if not job.done():
                 pipe.stop()
+                if body is not None:
+                    body.abort()
                 await self._stop(job, lease)
             pipe.close()
             lease.end(clean)
@@ -145,8 +150,6 @@ async def _watch(receive: Receive, first: bytes, body: Body | None, answering: a
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            if body is not None:
-                body.abort()
             answering.cancel()
             return
         if body is not None:

@@ -36,6 +36,7 @@ class Sessions:
 
         Raises SESSION_IS_LOCKED when another request is using it, SESSION_NOT_FOUND when it must exist and does not.
         """
+        self.close_idle()
         session = self._sessions.get((user, wish.name))
         if session is None:
             return self._create(user, wish)

@@ -39,6 +39,8 @@ def insert_head(text: bytes, complete: bool) -> InsertHead | None:
     stream = tokens(text)
     _skip_target(stream)
     for token in stream:
+        if not complete and (token.end == len(text) or token.opens):
+            raise Incomplete
         if token.is_word(*_QUERIES):
             return None
         if token.depth == 0 and token.is_word(b"VALUES"):
@@ -59,11 +61,11 @@ def _skip_target(stream: Iterator[Token]) -> None:
 
 def _with_format(text: bytes, keyword: Token, stream: Iterator[Token], complete: bool) -> InsertHead | None:
     name = next(stream, None)
-    if name is None or (name.end == len(text) and not complete):
-        if complete:
-            return None
+    if not complete and (name is None or name.end == len(text)):
         raise Incomplete
-    return InsertHead(text[: keyword.start], name.text.decode(), _data_start(text, name.end))
+    if name is None:
+        return None
+    return InsertHead(text[: keyword.start], name.name, _data_start(text, name.end))
 
 
 def _data_start(text: bytes, position: int) -> int:
@@ -104,6 +106,6 @@ def cut_select(sql: str, format_name: str | None) -> Select:
     if format_name is None:
         return Select(text[:end].decode(), "", None)
     for keyword, name in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):
-        if keyword.depth == 0 and keyword.is_word(b"FORMAT") and name.text.decode() == format_name:
+        if keyword.depth == 0 and keyword.is_word(b"FORMAT") and name.name == format_name:
             return Select(text[: keyword.start].decode(), text[name.end : end].decode(), format_name)
     return Select(text[:end].decode(), "", None)

@@ -16,7 +16,7 @@ from tests.support.clickhouse import Endpoint
 
 pytestmark = pytest.mark.servers
 
-DENIED = "code: (497|164|452|36|48|62|60)"
+DENIED = r"code: (497|164|452|36|48|62|60)"
 
 
 @pytest.fixture
@@ -145,6 +145,15 @@ BYPASSES = [
     "SELECT 1 SETTINGS max_execution_time = 0",
     "SELECT 1 SETTINGS max_memory_usage = 0",
     "SELECT 1 SETTINGS max_result_rows = 0",
+    "SET dialect = 'kusto'",
+    "SET allow_experimental_prql_dialect = 1",
+    "SELECT 1 SETTINGS dialect = 'prql'",
+    "SET additional_table_filters = {'rivermeet.events': 'length(file(\\'/etc/passwd\\')) > 0'}",
+    "SELECT * FROM events SETTINGS additional_result_filter = 'length(file(\\'/etc/passwd\\')) > 0'",
+    "SELECT * SETTINGS implicit_table_at_top_level = 'system.processes'",
+    "SELECT 1 FORMAT Template SETTINGS format_template_row = '/etc/passwd'",
+    "SELECT 1 AS a FORMAT Protobuf SETTINGS format_schema = '/etc/x:y'",
+    "SELECT 1 AS a FORMAT Protobuf SETTINGS output_format_schema = '/tmp/rivermeet-out'",
     "DROP TABLE events PARALLEL WITH DROP TABLE {t}",
     "BEGIN TRANSACTION",
     "ATTACH TABLE mine (n Int64) ENGINE = File(CSV, '/etc/passwd')",
@@ -173,6 +182,15 @@ def test_nothing_in_a_session_opens_it_further(owner: Endpoint, view: str, table
             client.query(sql, use_none=True)
     assert client.query("SELECT getSetting('readonly'), getSetting('max_execution_time')").first_row == (2, 30)
     client.close()
+
+
+@pytest.mark.parametrize("user", ["analyst", "writer"])
+def test_the_url_brings_in_no_code(owner: Endpoint, user: str) -> None:
+    login = (user, owner.users[user])
+    for setting in ("dialect", "additional_result_filter", "filter", "format_schema", "url_base", "implicit_select"):
+        answer = httpx.post(owner.url, params={setting: "1"}, content="SELECT 1", auth=login)
+
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "497"
 
 
 @pytest.mark.parametrize(
@@ -239,7 +257,7 @@ BREAKERS = [
     "ALTER TABLE {t} ADD COLUMN x String DEFAULT file('/etc/passwd')",
     "CREATE VIEW {t}_x AS SELECT file('/etc/passwd')",
     "CREATE FUNCTION {t}_x AS x -> file(x)",
-    "CREATE DICTIONARY {t}_x (n Int64) PRIMARY KEY n SOURCE(FILE(PATH '/etc/passwd' FORMAT 'CSV')) LAYOUT(FLAT()) LIFETIME(1)",
+    "CREATE DICTIONARY {t}_x (n Int64) PRIMARY KEY n SOURCE(FILE(PATH '/x' FORMAT 'CSV')) LAYOUT(FLAT()) LIFETIME(1)",
     "CREATE DICTIONARY {t}_x (n Int64) PRIMARY KEY n SOURCE(CLICKHOUSE(HOST 'a' TABLE 't')) LAYOUT(FLAT()) LIFETIME(1)",
     "CREATE DATABASE feast_x ENGINE = MySQL('a', 'b', 'c', 'd')",
     "CREATE DATABASE feast_x ENGINE = Filesystem('/')",
@@ -270,7 +288,7 @@ BREAKERS = [
 def test_nobody_can_break_the_store(owner: Endpoint, table: str, user: str, statement: str) -> None:
     client = owner.client(user)
 
-    with pytest.raises(DatabaseError, match="code: (497|62|48|344|56|36)"):
+    with pytest.raises(DatabaseError, match=r"code: (497|62|48|344|56|36)"):
         client.command(statement.replace("{t}", table))
     assert client.command(f"SELECT count() FROM {table}") == 0
     client.close()

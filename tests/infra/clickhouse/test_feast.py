@@ -94,7 +94,8 @@ def test_historical_features_are_those_of_the_moment(store: FeatureStore) -> Non
 
 
 def test_entities_may_be_a_query(store: FeatureStore) -> None:
-    entities = "SELECT DISTINCT customer_id, toDateTime64('2026-11-20 05:30:00', 3, 'UTC') AS event_timestamp FROM feast_scores"
+    moment = "toDateTime64('2026-11-20 05:30:00', 3, 'UTC') AS event_timestamp"
+    entities = f"SELECT DISTINCT customer_id, {moment} FROM feast_scores"
 
     found = store.get_historical_features(entity_df=entities, features=["scores:score"]).to_arrow()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import signal
 import subprocess
@@ -56,13 +55,24 @@ def test_kill_minus_nine_loses_no_acknowledged_row_and_leaves_no_half_block(tmp_
 def test_sigterm_stops_a_busy_owner_within_seconds(tmp_path: Path) -> None:
     process, endpoint = start_owner(tmp_path / "store")
     login = ("writer", endpoint.users["writer"])
-    sql = "SELECT sleepEachRow(1) FROM numbers(100) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0"
+    sql = "SELECT sleepEachRow(1) FROM numbers(100) SETTINGS max_block_size = 1"
 
     def ask() -> None:
         with contextlib.suppress(httpx.HTTPError):
             httpx.post(endpoint.url, content=sql, auth=login, timeout=60)
 
-    busy = [threading.Thread(target=ask) for _ in range(3)]
+    def insert_slowly() -> None:
+        def pieces() -> Iterator[bytes]:
+            for _ in range(60):
+                yield b"1\n"
+                time.sleep(1)
+
+        url = {"query": "INSERT INTO slow FORMAT TSV", "database": "rivermeet"}
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.post(endpoint.url, params=url, content=pieces(), auth=login, timeout=60)
+
+    endpoint.client().command("CREATE TABLE slow (n Int64) ENGINE = MergeTree ORDER BY n")
+    busy = [threading.Thread(target=target, daemon=True) for target in (ask, ask, insert_slowly)]
     for thread in busy:
         thread.start()
     time.sleep(1)
@@ -248,4 +258,4 @@ def test_more_clients_than_slots_all_get_their_answer(tmp_path: Path) -> None:
             thread.join()
 
         assert sorted(answers, key=int) == [f"{number}\n" for number in range(20)]
-        assert len(os.listdir(f"/proc/{endpoint.pid}/fd")) < 400
+        assert len(list(Path(f"/proc/{endpoint.pid}/fd").iterdir())) < 400
