@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.frames import POSITION
 from schemas.tables.lake import EVENTS, TRANSACTIONS, LakeTable
 from schemas.topics import TRANSACTIONS as TRANSACTIONS_TOPIC
 from schemas.topics import USER_EVENTS, Topic
-
-POSITION = ("log_epoch", "log_partition", "log_offset")
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.storagelevel import StorageLevel
 
-from batch.datasets import POSITION, Dataset
+from batch.datasets import Dataset
 from batch.expectations import Expectation, compiled, not_null, with_derived
 from batch.snapshot import Pinned, rows_of
 from schemas.checks import Severity
+from schemas.frames import POSITION
 from schemas.rules import RULES_VERSION, rules_for
 from schemas.topics import Cleanup
 

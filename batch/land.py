@@ -90,13 +90,16 @@ class Lander:
         if self.options.topic_id not in {"", ends.topic_id}:
             raise LogReplaced(ends.topic, f"its id is {ends.topic_id}, and {self.options.topic_id} was read before")
         landed = [self._land_next(ends)]
-        while landed[-1].end != ends.end:
+        while any(landed[-1].end[p] < end for p, end in ends.end.items()):
             landed.append(self._land_next(ends))
         return self._report(landed)
 
     def _land_next(self, ends: LogEnds) -> LandedRange:
         before = commits(load_table(self.catalog, self.source.table))
         have = covered_by(before, self.options.epoch)
+        if any(ends.end.get(p, 0) < offset for p, offset in have.offsets.items()):
+            # Another landing may have gone past them since they were taken; if not, the check below refuses the log.
+            ends = read_ends(self.kafka, self.source.topic, self.clock)
         check_same_log(ends, self.options.epoch, before, have)
         todo = next_range(ends, have, self.options.chunk, accept_loss=self.options.accept_loss)
         staged = self._stage(todo, have.append_times).persist(StorageLevel.DISK_ONLY)

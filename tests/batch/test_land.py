@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from batch.lake import load_table, spark_name
 from batch.land import Lander, LandingOptions, Source
 from batch.landings import commits
+from batch.log import read_ends
 from batch.ranges import LogReplaced, RecordsExpired, covered_by
 from schemas.frames import EVENT_COLUMNS
 from schemas.tables.lake import DEAD_LETTERS, EVENTS, LakeTable, from_arrow
@@ -119,6 +120,19 @@ def test_two_landings_of_one_range_count_once(lander: Lander, topic: Topics, mon
     assert covered_by(commits(load_table(lander.catalog, EVENTS)), 1).offsets == {0: 1}
     log.send({0: [event("s", "b", "2026-03-02T10:01:00")]})
     assert of(lander, log).land().start == {0: 1}
+
+
+def test_a_landing_that_another_one_overtook_goes_on(
+    lander: Lander, topic: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = topic(1)
+    own = of(lander, log)
+    answers = [read_ends(own.kafka, log.name, own.clock)]
+    log.send({0: [event("s", "a", "2026-03-02T10:00:00")]})
+    own.land()
+    monkeypatch.setattr("batch.land.read_ends", lambda *asked: answers.pop() if answers else read_ends(*asked))
+    report = own.land()
+    assert (answers, report.start, report.end, report.records) == ([], {0: 1}, {0: 1}, 0)
 
 
 def test_append_times_never_fall_even_across_landings(lander: Lander, topic: Topics) -> None:
