@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,6 +57,12 @@ Datasets = Annotated[
 ]
 Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="A UTC day, such as 2026-03-02.")]
 Days = Annotated[list[datetime], typer.Option("--day", formats=["%Y-%m-%d"], help="A UTC day; may be repeated.")]
+To = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Also all days after --day, up to this one.")
+]
+Missed = Annotated[
+    bool, typer.Option("--missed", help="Also the days of the week before it that were landed and never published.")
+]
 Snapshot = Annotated[int | None, typer.Option("--snapshot", help="A snapshot of the lake; the newest by default.")]
 Run = Annotated[str | None, typer.Option("--run", help="A finished recompute; the newest with the day by default.")]
 Chunk = Annotated[int, typer.Option("--chunk", min=1, help="Offsets that one commit takes at most.")]
@@ -74,20 +80,26 @@ def land(dataset: Datasets = None, chunk: Chunk = CHUNK, accept_loss: Loss = Fal
 
 
 @app.command()
-def validate(day: Day, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False) -> None:
-    """Hold a landed day against the quality rules. Exits with 4 if it must not be published."""
+def validate(
+    day: Day, missed: Missed = False, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False
+) -> None:
+    """Hold a landed day against the quality rules. Exits with 4 if it must not be published, missed days apart."""
     with _steps() as steps:
-        reports = [steps.validate(one, day.date(), snapshot) for one in _chosen(dataset, snapshot)]
+        days = [*(steps.missed(day.date()) if missed else ()), day.date()]
+        reports = [steps.validate(one, own, snapshot) for own in days for one in _chosen(dataset, snapshot)]
     _print(reports, as_json)
-    if not all(found.passed for found in reports):
+    if not all(found.passed for found in reports if found.day == day.date()):
         raise typer.Exit(Code.GATE_REFUSED)
 
 
 @app.command()
-def recompute(day: Days, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False) -> None:
+def recompute(
+    day: Days, to: To = None, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False
+) -> None:
     """Compute days, and those that must move with them, from one snapshot of the lake."""
+    days = _dates(day, to)
     with _steps() as steps:
-        _print([steps.recompute(one, _dates(day), snapshot) for one in _chosen(dataset, snapshot)], as_json)
+        _print([steps.recompute(one, days, snapshot) for one in _chosen(dataset, snapshot)], as_json)
 
 
 @app.command()
@@ -99,11 +111,17 @@ def publish(day: Day, dataset: Datasets = None, run: Run = None, as_json: Json =
 
 @app.command("run")
 def run_all(
-    day: Days, dataset: Datasets = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, as_json: Json = False
+    day: Days,
+    to: To = None,
+    dataset: Datasets = None,
+    chunk: Chunk = CHUNK,
+    accept_loss: Loss = False,
+    as_json: Json = False,
 ) -> None:
     """Land, validate, recompute and publish days, in one process."""
+    days = _dates(day, to)
     with _steps() as steps:
-        done = [steps.run(one, _dates(day), chunk, accept_loss=accept_loss) for one in _chosen(dataset)]
+        done = [steps.run(one, days, chunk, accept_loss=accept_loss) for one in _chosen(dataset)]
         _print(done, as_json)
 
 
@@ -159,8 +177,12 @@ def _chosen(names: list[Choice] | None, pinned: object = None) -> list[Dataset]:
     return [DATASETS[name] for name in chosen]
 
 
-def _dates(days: list[datetime]) -> list[date]:
-    return [day.date() for day in days]
+def _dates(days: list[datetime], to: datetime | None) -> list[date]:
+    """The days that were named, with all days from the first of them to `to`."""
+    if to is not None and to < min(days):
+        raise typer.BadParameter("it lies before --day", param_hint="--to")
+    span = (to - min(days)).days + 1 if to else 0
+    return sorted({*(day.date() for day in days), *(min(days).date() + timedelta(days=n) for n in range(span))})
 
 
 @contextmanager

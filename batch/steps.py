@@ -32,6 +32,9 @@ from schemas.checks import Severity
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 
+MISSED = timedelta(days=7)
+"""How far back a run looks for days that no run has published."""
+
 
 class GateRefused(Exception):
     """A day breaks the quality rules. Look at the report, mend or accept the data, and validate again."""
@@ -107,6 +110,14 @@ class Steps:
         report = Lander(self.spark, self.catalog, kafka, source, options, self.clock).land()
         copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
         return report
+
+    def missed(self, day: date) -> list[date]:
+        """Days of the week before a day of which something was landed and of which a dataset was never published."""
+        found: set[date] = set()
+        for dataset in DATASETS.values():
+            landed = {part.day for commit in self.pinned(dataset).commits for part in commit.landed.days}
+            found |= landed - current_publications(self.client, dataset.name).keys()
+        return sorted(one for one in found if day - MISSED <= one < day)
 
     def validate(self, dataset: Dataset, day: date, snapshot_id: int | None = None) -> GateReport:
         """Holds a day against the rules."""

@@ -1,5 +1,7 @@
 """The daily batch: validate a UTC day, compute it from the lake, and make it the answer.
 
+Days of the week before that no run has published go with it, if they pass the gate.
+
 When, never what: each task runs `python -m batch ...`, the same command that a person would run in a shell, and hands
 on the snapshot of the lake or the run that the next one is to take.
 """
@@ -64,19 +66,24 @@ def day_of_run() -> str:
 def ecommerce_etl_daily() -> None:
     """Runs at 02:00 UTC for the previous UTC day, which is over for long enough by then to be published."""
 
-    @task(doc_md="Lands what is new in Kafka, and holds the day against the quality rules. A refused day ends the run.")
-    def validate_raw_data() -> dict[str, int]:
+    @task(
+        doc_md="Lands what is new in Kafka, and holds the day and those that were missed against the quality rules."
+        " A refused day ends the run; a missed one that is refused is left out."
+    )
+    def validate_raw_data() -> dict[str, Any]:
         batch("land")
-        reports = batch("validate", "--day", day_of_run())
-        return {report["dataset"]: report["snapshot_id"] for report in reports}
+        reports = batch("validate", "--day", day_of_run(), "--missed")
+        refused = {report["day"] for report in reports if not report["passed"]}
+        days = sorted({report["day"] for report in reports} - refused)
+        return {"days": days, "snapshots": {report["dataset"]: report["snapshot_id"] for report in reports}}
 
     @task(doc_md="Computes sessions, facts and product counters of the day, and of days that sessions connect with it.")
-    def process_events(snapshots: dict[str, int]) -> str:
-        return _recompute("events", snapshots)
+    def process_events(validated: dict[str, Any]) -> str:
+        return _recompute("events", validated)
 
     @task(doc_md="Computes the order facts of the day.")
-    def aggregate_transactions(snapshots: dict[str, int]) -> str:
-        return _recompute("orders", snapshots)
+    def aggregate_transactions(validated: dict[str, Any]) -> str:
+        return _recompute("orders", validated)
 
     @task(doc_md="Writes what each user did on the day, and the segment that this makes, to the lake.")
     def calculate_user_segments(run: str) -> dict[str, int]:
@@ -106,16 +113,17 @@ def ecommerce_etl_daily() -> None:
     def notify() -> None:
         batch("notify", "--day", day_of_run())
 
-    snapshots = validate_raw_data()
-    events, orders = process_events(snapshots), aggregate_transactions(snapshots)
+    validated = validate_raw_data()
+    events, orders = process_events(validated), aggregate_transactions(validated)
     derived = [calculate_user_segments(events), generate_recommendation_features(events)]
     orders >> derived
     derived >> load_to_warehouse(events, orders) >> quality_report() >> notify()
 
 
-def _recompute(dataset: str, snapshots: dict[str, int]) -> str:
-    snapshot = str(snapshots[dataset])
-    (manifest,) = batch("recompute", "--day", day_of_run(), "--dataset", dataset, "--snapshot", snapshot)
+def _recompute(dataset: str, validated: dict[str, Any]) -> str:
+    days = [part for day in validated["days"] for part in ("--day", day)]
+    snapshot = str(validated["snapshots"][dataset])
+    (manifest,) = batch("recompute", *days, "--dataset", dataset, "--snapshot", snapshot)
     return str(manifest["run"])
 
 

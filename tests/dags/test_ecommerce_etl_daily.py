@@ -14,7 +14,12 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 DAG = "ecommerce_etl_daily"
 GOOD: dict[str, object] = {
     "land": {"say": []},
-    "validate": {"say": [{"dataset": "events", "snapshot_id": 11}, {"dataset": "orders", "snapshot_id": 22}]},
+    "validate": {
+        "say": [
+            {"day": "2026-03-02", "dataset": "events", "snapshot_id": 11, "passed": True},
+            {"day": "2026-03-02", "dataset": "orders", "snapshot_id": 22, "passed": True},
+        ]
+    },
     "recompute": {"say": [{"run": "run-DATASET"}]},
     "segments": {"say": {"rows": {"buyer": 1}}},
     "recommendations": {"say": {"rows": {"rows": 1}}},
@@ -65,7 +70,7 @@ def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: A
     assert tried.state == "success"
     day, dataset, snapshot, run = "--day 2026-03-02", "--dataset", "--snapshot", "--run"
     asked = [" ".join(command) for command in tried.asked]
-    assert asked[:2] == ["land --json", f"validate {day} --json"]
+    assert asked[:2] == ["land --json", f"validate {day} --missed --json"]
     assert set(asked[2:4]) == {
         f"recompute {day} {dataset} events {snapshot} 11 --json",
         f"recompute {day} {dataset} orders {snapshot} 22 --json",
@@ -80,6 +85,20 @@ def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: A
         f"report {day} --json",
         f"notify {day} --json",
     ]
+
+
+def test_a_run_takes_along_missed_days_that_pass(airflow: Airflow) -> None:
+    days = {"2026-02-27": False, "2026-02-28": True, "2026-03-02": True}
+    reports = [
+        {"day": day, "dataset": dataset, "snapshot_id": snapshot, "passed": passed or dataset == "orders"}
+        for day, passed in days.items()
+        for dataset, snapshot in (("events", 11), ("orders", 22))
+    ]
+    tried = airflow.run(DAG, "2026-03-03T02:00:00+00:00", GOOD | {"validate": {"say": reports}})
+    assert tried.state == "success"
+    recomputed = [" ".join(command) for command in tried.asked if command[0] == "recompute"]
+    assert len(recomputed) == 2
+    assert all(command.startswith("recompute --day 2026-02-28 --day 2026-03-02 --dataset") for command in recomputed)
 
 
 def test_a_refused_day_is_reported_and_not_tried_again(airflow: Airflow) -> None:
