@@ -61,7 +61,10 @@ class Server:
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(self._slots.acquire(), self._patience_s)
+            if self._slots.locked():
+                await asyncio.wait_for(self._slots.acquire(), self._patience_s)
+            else:
+                await self._slots.acquire()
         except TimeoutError as error:
             raise QueryError.of(
                 Code.TOO_MANY_SIMULTANEOUS_QUERIES, f"no query finished within {self._patience_s:g} s: try again later"
