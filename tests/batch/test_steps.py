@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pyiceberg.catalog import Catalog
@@ -60,6 +62,7 @@ def settings(run_stack: RunStack, config: SparkConfig, warehouse: ClickHouse) ->
     lake = Lake(catalog_uri=config.lake.catalog_uri, warehouse=config.lake.warehouse)
     own = found.model_copy(update={"lake": lake, "clickhouse": warehouse, "home": config.state})
     migrate_clickhouse(own)
+    shutil.rmtree(Path(config.lake.warehouse, "results"), ignore_errors=True)
     with closing(connect(warehouse, "admin")) as client:
         for table in TABLES:
             client.command(f"TRUNCATE TABLE {table}")
@@ -134,7 +137,7 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
                 click(own, "a", "1", at(DAY, "10:00:00"), product="p1", user="u1"),
                 click(own, "a", "2", at(DAY, "10:05:00"), product="p2"),
                 click(own, "a", "1", at(DAY, "10:06:00")),
-                click(own, "a", "3", at(DAY, "11:00:00"), kind="purchase", product="p1"),
+                click(own, "a", "3", at(DAY, "11:00:00"), kind="purchase", product="p1", user="u1"),
             ],
             1: [
                 click(own, "b", "4", at(DAY, "23:55:00")),
