@@ -1,0 +1,1 @@
+"""The demo: a shop over some days, its answers from both layers, beside the truth."""

@@ -1,0 +1,96 @@
+"""Real data through the whole of Rivermeet: every figure is the file's before, between and after publications."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from infra.messages import Message
+from infra.replay.rees46 import rees46_messages
+from infra.replay.retail import retail_messages
+from infra.send import Sender
+from tests.e2e.real import check_rees46, check_retail
+from tests.e2e.stack import SECONDS, Live, live
+from tests.infra.replay.facts import REES46_FILE, RETAIL_FILE, Rees46Facts, RetailFacts
+
+pytestmark = [pytest.mark.servers, pytest.mark.real_data, pytest.mark.timeout(600)]
+
+STORE_DAY = date(2019, 10, 1)
+CHUNK = 500
+PACE_SECONDS = 0.15
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[Live]:
+    """A stack whose days stay hot for sixteen years, so that what happened long ago is answered by the speed layer."""
+    with live(tmp_path_factory.mktemp("wide") / "home", HORIZON_DAYS="6000") as stack:
+        yield stack
+
+
+def test_every_figure_in_three_states(wide: Live, data_folder: Path, retail: RetailFacts, rees46: Rees46Facts) -> None:
+    torn = list(rees46_messages(data_folder / REES46_FILE, "torn"))
+    days = sorted(retail.days)
+    published, open_days = days[: len(days) // 2], days[len(days) // 2 :]
+
+    wide.send(retail_messages(data_folder / RETAIL_FILE, "retail"))
+    wide.send(rees46_messages(data_folder / REES46_FILE, "store"))
+    wide.send(torn[: len(torn) // 2])
+    assert check_retail(wide, "retail", retail) == {"speed": len(days)}
+    assert check_rees46(wide, "store", rees46) == "speed"
+
+    wide.batch("land")
+    publish(wide, "orders", published)
+    publish(wide, "events", [STORE_DAY])
+    wide.send(torn[len(torn) // 2 :])
+    assert check_retail(wide, "retail", retail) == {"batch": len(published), "speed": len(open_days)}
+    assert check_rees46(wide, "store", rees46) == "batch"
+    assert check_rees46(wide, "torn", rees46) == "merged"
+
+    wide.batch("land")
+    publish(wide, "orders", days)
+    publish(wide, "events", [STORE_DAY])
+    assert check_retail(wide, "retail", retail) == {"batch": len(days)}
+    assert check_rees46(wide, "store", rees46) == "batch"
+    assert check_rees46(wide, "torn", rees46) == "batch"
+
+
+def publish(live: Live, dataset: str, days: Sequence[date]) -> None:
+    """Compute days in one go and make them the answer."""
+    live.batch("recompute", "--dataset", dataset, *(part for day in days for part in ("--day", str(day))))
+    live.batch("publish", "--dataset", dataset, "--day", str(days[0]))
+
+
+def send_paced(messages: list[Message], live: Live) -> None:
+    """Send a little at a time, as a shop would."""
+    sender = Sender(live.settings)
+    for place, message in enumerate(messages):
+        if place % CHUNK == 0:
+            time.sleep(PACE_SECONDS)
+        sender.send(message)
+    sender.finish()
+
+
+def test_a_worker_killed_twice_leaves_every_figure(
+    wide: Live, data_folder: Path, retail: RetailFacts, rees46: Rees46Facts
+) -> None:
+    log = [*retail_messages(data_folder / RETAIL_FILE, "killed"), *rees46_messages(data_folder / REES46_FILE, "killed")]
+    end = wide.applied() + len(log)
+    with ThreadPoolExecutor(1) as background:
+        for part in (log[: len(log) // 2], log[len(log) // 2 :]):
+            begin = wide.applied()
+            sending = background.submit(send_paced, part, wide)
+            wide.wait(lambda begin=begin: wide.applied() > begin + CHUNK, "some progress")  # type: ignore[misc]
+            wide.kill_worker()
+            assert wide.applied() < end
+            assert not sending.done()
+            wide.start_worker()
+            sending.result(SECONDS)
+    wide.wait_applied()
+    assert wide.applied() == end
+    check_retail(wide, "killed", retail)
+    check_rees46(wide, "killed", rees46)
