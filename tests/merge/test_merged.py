@@ -18,7 +18,7 @@ SCHEDULES = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 2**30
 
 @pytest.mark.timeout(900)
 @given(schedule=SCHEDULES)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_merged_answer_is_the_oracles_or_names_the_hole(store: Store, schedule: Schedule) -> None:
     play(store, schedule)
 
