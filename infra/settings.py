@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 STACK_FILE = "stack.json"
 LOOPBACK = "127.0.0.1"
 SPARK_JAVA_HOME = Path(sys.prefix) / "spark-java"
+# Archives of loaded classes, in that folder: Java's own, and on top of it those of Spark.
+JAVA_ARCHIVE, SPARK_ARCHIVE = "java.jsa", "spark.jsa"
 
 Role = Literal["writer", "analyst", "admin"]
 
