@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # As many as fit on a terminal; all of them are compared.
 FIGURES = {
     "daily_metrics": ("sessions", "page_views", "conversions"),
-    "daily_revenue": ("orders", "refunds", "gross_revenue_minor", "net_revenue_minor"),
+    "daily_revenue": ("orders", "refunds", "net_revenue_minor"),
 }
 
 
@@ -59,7 +59,7 @@ def show_rows(view: str, rows: Sequence[Row]) -> None:
 
 def _show(title: str, view: str, rows: Sequence[Row]) -> None:
     output.print(f"\n[bold]{title}[/]")
-    keys = ("tenant", "day", "currency")[: len(rows[0].key)] if rows else ()
+    keys = ("tenant", "day", "")[: len(rows[0].key)] if rows else ()
     figures = FIGURES[view]
     names = (name.removesuffix("_revenue_minor").replace("_", " ") for name in figures)
     cells = [(*row.key, *_where(row), *(_beside(row, name) for name in figures)) for row in rows]

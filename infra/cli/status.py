@@ -85,9 +85,7 @@ def _show_accounts(entries: list[Entry]) -> None:
             own = [entry for entry in entries if entry.log.topic == topic and layer in entry.accounts]
             sums = total(entry.accounts[layer] for entry in own)
             broken = [f"{entry.log.partition}" for entry in own if not entry.accounts[layer].holds]
-            rows.append(
-                (topic, layer, *sums.values(), f"BROKEN in partition {', '.join(broken)}" if broken else "holds")
-            )
+            rows.append((topic, layer, *sums.values(), f"broken: {', '.join(broken)}" if broken else "holds"))
     print_table(("topic", "layer", "records", *(verdict.replace("_", " ") for verdict in VERDICTS), "law"), rows)
     for entry in entries:
         if not entry.agrees:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -43,26 +44,25 @@ def test_every_figure_in_three_states(wide: Live, data_folder: Path, retail: Ret
     assert check_retail(wide, "retail", retail) == {"speed": len(days)}
     assert check_rees46(wide, "store", rees46) == "speed"
 
-    wide.batch("land")
-    publish(wide, "orders", published)
-    publish(wide, "events", [STORE_DAY])
+    publish(wide, published)
     wide.send(torn[len(torn) // 2 :])
     assert check_retail(wide, "retail", retail) == {"batch": len(published), "speed": len(open_days)}
     assert check_rees46(wide, "store", rees46) == "batch"
     assert check_rees46(wide, "torn", rees46) == "merged"
 
-    wide.batch("land")
-    publish(wide, "orders", days)
-    publish(wide, "events", [STORE_DAY])
+    publish(wide, days)
     assert check_retail(wide, "retail", retail) == {"batch": len(days)}
     assert check_rees46(wide, "store", rees46) == "batch"
     assert check_rees46(wide, "torn", rees46) == "batch"
 
 
-def publish(live: Live, dataset: str, days: Sequence[date]) -> None:
-    """Compute days in one go and make them the answer."""
-    live.batch("recompute", "--dataset", dataset, *(part for day in days for part in ("--day", str(day))))
-    live.batch("publish", "--dataset", dataset, "--day", str(days[0]))
+def publish(live: Live, retail_days: Sequence[date]) -> None:
+    """Make days of Online Retail the answer, all of them from one recompute, and the day of the store log."""
+    orders = ("--dataset", "orders")
+    live.batch("land", *orders)
+    live.batch("recompute", *orders, "--day", str(retail_days[0]), "--to", str(retail_days[-1]))
+    live.batch("publish", *orders, "--day", str(retail_days[0]))
+    live.batch("run", "--dataset", "events", "--day", str(STORE_DAY))
 
 
 def send_paced(messages: list[Message], live: Live) -> None:
@@ -78,7 +78,8 @@ def send_paced(messages: list[Message], live: Live) -> None:
 def test_a_worker_killed_twice_leaves_every_figure(
     wide: Live, data_folder: Path, retail: RetailFacts, rees46: Rees46Facts
 ) -> None:
-    log = [*retail_messages(data_folder / RETAIL_FILE, "killed"), *rees46_messages(data_folder / REES46_FILE, "killed")]
+    logs = (retail_messages(data_folder / RETAIL_FILE, "killed"), rees46_messages(data_folder / REES46_FILE, "killed"))
+    log = [message for pair in zip_longest(*logs) for message in pair if message is not None]
     end = wide.applied() + len(log)
     with ThreadPoolExecutor(1) as background:
         for part in (log[: len(log) // 2], log[len(log) // 2 :]):

@@ -68,9 +68,13 @@ def test_a_record_that_vanishes_from_a_store_breaks_the_law(shop: Live) -> None:
     [row] = shop.own("SELECT log_partition, log_offset FROM events_speed ORDER BY log_offset LIMIT 1")
     position = f"log_partition = {row['log_partition']} AND log_offset = {row['log_offset']}"
     shop.change(f"DELETE FROM events_speed WHERE {position}")
-    status = shop.cli("status")
+    status = shop.cli("status", "--json")
     assert status.returncode == 1
-    assert f"BROKEN in partition {row['log_partition']}" in status.stdout
+    broken = [entry for entry in json.loads(status.stdout)["accounting"] if not entry["holds"]]
+    [(topic, partition, layer)] = [(e["topic"], e["partition"], e["speed"]["holds"]) for e in broken]
+    assert (topic, partition, layer) == ("user-events", row["log_partition"], False)
+    assert not broken[0]["agrees"]
+    assert f"broken: {partition}" in shop.cli("status").stdout
 
 
 def test_dead_letters_are_listed_with_their_reason(shop: Live) -> None:
