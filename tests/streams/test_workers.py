@@ -119,7 +119,7 @@ def test_a_dead_sink_stops_the_intake_and_nothing_else(cluster: Callable[..., tu
     group.fails("dead", False)
     group.done(load)
     group.check_against(load)
-    assert not worker.status()["backpressure"]
+    until(lambda: not worker.status()["backpressure"], "the end of the backpressure")
 
 
 def test_a_tick_that_hangs_does_not_keep_the_worker(cluster: Callable[..., tuple[Cluster, Load]]) -> None:
