@@ -60,6 +60,8 @@ def check_rees46(live: Live, tenant: str, facts: Rees46Facts) -> str:
     assert row["active_users"] == row["visitors"] == facts.active_users
     [events] = live.ask(_EVENTS, tenant=tenant)
     assert events == {"events": facts.events - facts.duplicates, "users": facts.users, "labels": facts.labels}
+    [whole] = live.ask("SELECT sum(events) AS events FROM sessions WHERE tenant_id = %(tenant)s", tenant=tenant)
+    assert whole["events"] == events["events"]
     kinds = live.ask("SELECT event_type, count() AS n FROM events WHERE tenant_id = %(t)s GROUP BY 1", t=tenant)
     distinct: Counter[str] = Counter()
     for (_, kind), count in facts.products.items():

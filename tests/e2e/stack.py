@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.clients.clickhouse import connect
@@ -24,6 +24,7 @@ from infra.settings import ROOT, Settings
 from infra.stack.processes import find, log_tail
 from tests.support.stack import RunStack
 
+GROUP = "rivermeet-speed"
 SECONDS = 120.0
 BATCH_SECONDS = 240
 PARTITIONS = '{"user-events": 4, "transactions": 4}'
@@ -60,6 +61,12 @@ class Live:
     def applied(self) -> int:
         """Records that the speed layer has applied."""
         return int(self._client.command("SELECT sum(applied) FROM (SELECT * FROM speed_progress FINAL)") or 0)
+
+    def committed(self) -> int:
+        """Records below the offsets from which a worker would begin again."""
+        asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(GROUP)])
+        found = asked[GROUP].result(10).topic_partitions
+        return sum(max(partition.offset, 0) for partition in found)
 
     def ends(self) -> int:
         """Records in the two logs."""
