@@ -50,7 +50,7 @@ clean: ## Delete the stack, the environment and what tools left behind; the cach
 
 .venv/installed: pyproject.toml uv.lock | $(UV)
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or 3.12 is needed, and neither is on the PATH" >&2; exit 1; fi
-	@$(UV) sync --frozen --python "$(PYTHON)"
+	@$(UV) sync --frozen --compile-bytecode --python "$(PYTHON)"
 	@touch $@
 
 $(TOOLS)/bin/uv:
