@@ -61,6 +61,67 @@ ORDER_COLUMNS: dict[str, pl.DataType] = {
 }
 """One decoded `Transaction` that can be used: an order fact. Amounts are integer minor units of `currency`."""
 
+PROFILE_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "user_id": pl.String(),
+    "email_hash": pl.String(),
+    "country": pl.String(),
+    "signup_at": TIMESTAMP,
+    "segments": pl.List(pl.String),
+    "attributes": STRING_MAP,
+    "updated_at": TIMESTAMP,
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `UserProfile`: a user from `updated_at` on. `email_hash`, `country` and `signup_at` may be null."""
+
+INVENTORY_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "product_id": pl.String(),
+    "warehouse": pl.String(),
+    "quantity": pl.Int32(),
+    "reserved": pl.Int32(),
+    "reason": pl.String(),
+    "updated_at": TIMESTAMP,
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `InventoryUpdate`: the stock of a product in a warehouse from `updated_at` on, in pieces."""
+
+TICKET_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "ticket_id": pl.String(),
+    "user_id": pl.String(),
+    "status": pl.String(),
+    "priority": pl.String(),
+    "category": pl.String(),
+    "channel": pl.String(),
+    "product_id": pl.String(),
+    "transaction_id": pl.String(),
+    "opened_at": TIMESTAMP,
+    "updated_at": TIMESTAMP,
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `ServiceTicket`: its state from `updated_at` on. `product_id` and `transaction_id` may be null."""
+
+SIGNAL_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "source": pl.String(),
+    "metric": pl.String(),
+    "value": pl.Float64(),
+    "unit": pl.String(),
+    "region": pl.String(),
+    "product_id": pl.String(),
+    "observed_at": TIMESTAMP,
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `ExternalSignal`, a figure about the time `observed_at`. `region` and `product_id` may be null.
+
+Money is in minor units of the currency that `unit` names.
+"""
+
 DEAD_LETTER_COLUMNS: dict[str, pl.DataType] = {
     "topic": pl.String(),
     **POSITION_COLUMNS,

@@ -65,14 +65,14 @@ MEANING: dict[Reason, str] = {
     Reason.INT_RANGE: "An int does not fit into 32 bits.",
     Reason.UNDECODABLE: "The bulk decoder refused the bytes for a reason that has no code of its own; see the message.",
     Reason.UNKNOWN_CURRENCY: "The currency is not an ISO 4217 code in capitals, so the amount has no known minor unit.",
-    Reason.AMOUNT_NOT_FINITE: "An amount or price is infinite or not a number.",
+    Reason.AMOUNT_NOT_FINITE: "An amount, price or figure is infinite or not a number.",
     Reason.AMOUNT_RANGE: "An amount or price is too large to be kept exactly, or beyond the bound of the rules.",
     Reason.BLANK: "A field that names something is empty or only white space.",
     Reason.TOO_LONG: "A field is longer than the rules allow.",
     Reason.TOO_OLD: "The time in the record lies before any data we can have.",
     Reason.TOO_FAR_AHEAD: "The time in the record lies more than the allowed time after its arrival in the log.",
     Reason.QUANTITY_RANGE: "A quantity in an order is not within the bounds of the rules.",
-    Reason.UNKNOWN_STATUS: "The status of an order is none that is booked.",
+    Reason.UNKNOWN_STATUS: "The status of an order or ticket is none that is known.",
     Reason.UNKNOWN_PLATFORM: "The platform is none that figures are split by; such records are counted, not refused.",
 }
 """What each code tells the operator; complete, held by a test."""

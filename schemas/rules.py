@@ -155,7 +155,46 @@ USER_PROFILE_RULES: tuple[Rule, ...] = (
     *_timed("user-profile", "updated_at"),
 )
 
-RULES: tuple[Rule, ...] = (*USER_EVENT_RULES, *TRANSACTION_RULES, *USER_PROFILE_RULES)
+INVENTORY_UPDATE_RULES: tuple[Rule, ...] = (
+    *_named("inventory-update", "tenant_id", "product_id", "warehouse"),
+    *_texts("inventory-update", "reason"),
+    *_timed("inventory-update", "updated_at"),
+)
+
+SERVICE_TICKET_RULES: tuple[Rule, ...] = (
+    *_named("service-ticket", "tenant_id", "ticket_id", "user_id"),
+    *_texts("service-ticket", "priority", "category", "channel", "product_id", "transaction_id"),
+    Rule(
+        "service-ticket",
+        "status",
+        InSet(("open", "pending", "solved", "closed")),
+        Reason.UNKNOWN_STATUS,
+        "status is open, pending, solved or closed",
+    ),
+    *_timed("service-ticket", "updated_at"),
+)
+
+EXTERNAL_SIGNAL_RULES: tuple[Rule, ...] = (
+    *_named("external-signal", "tenant_id", "source", "metric"),
+    *_texts("external-signal", "unit", "product_id"),
+    Rule(
+        "external-signal",
+        "region",
+        MaxLength(_COUNTRY_LENGTH),
+        Reason.TOO_LONG,
+        "region is a code of two letters, not a name",
+    ),
+    *_timed("external-signal", "observed_at"),
+)
+
+RULES: tuple[Rule, ...] = (
+    *USER_EVENT_RULES,
+    *TRANSACTION_RULES,
+    *USER_PROFILE_RULES,
+    *INVENTORY_UPDATE_RULES,
+    *SERVICE_TICKET_RULES,
+    *EXTERNAL_SIGNAL_RULES,
+)
 """Every rule. Of the rules that a record breaks, the first of its subject gives the reason."""
 
 

@@ -91,9 +91,11 @@ TRANSACTIONS = Topic(
     dead_letters=True,
 )
 USER_PROFILES = Topic("user-profiles", "userId", "userId", 6, None, "user-profile", Cleanup.COMPACT, dead_letters=True)
-INVENTORY_UPDATES = Topic("inventory-updates", "productId", "productId", 6, _WEEK)
-SERVICE_TICKETS = Topic("service-tickets", "userId", "userId", 6, _WEEK)
-EXTERNAL_SIGNALS = Topic("external-signals", "source", "source", 6, _WEEK)
+INVENTORY_UPDATES = Topic(
+    "inventory-updates", "productId", "productId", 6, _WEEK, "inventory-update", dead_letters=True
+)
+SERVICE_TICKETS = Topic("service-tickets", "userId", "userId", 6, _WEEK, "service-ticket", dead_letters=True)
+EXTERNAL_SIGNALS = Topic("external-signals", "source", "source", 6, _WEEK, "external-signal", dead_letters=True)
 USER_SIGHTINGS = Topic("user-sightings", "userId", "userId", 12, timedelta(days=1), "user-sighting")
 SESSION_METRICS = Topic("session-metrics", "sessionId", "sessionId", 12, _WEEK, "session-metric")
 PRODUCT_POPULARITY = Topic("product-popularity", "productId", "productId", 12, _WEEK, "product-popularity")

@@ -7,10 +7,35 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from schemas.codec import Decoded, Schemas, decode_transactions, decode_user_events
-from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS, ORDER_COLUMNS, empty
+from schemas.codec import (
+    Decoded,
+    Schemas,
+    decode_external_signals,
+    decode_inventory_updates,
+    decode_service_tickets,
+    decode_transactions,
+    decode_user_events,
+    decode_user_profiles,
+)
+from schemas.frames import (
+    DEAD_LETTER_COLUMNS,
+    EVENT_COLUMNS,
+    INVENTORY_COLUMNS,
+    ORDER_COLUMNS,
+    PROFILE_COLUMNS,
+    SIGNAL_COLUMNS,
+    TICKET_COLUMNS,
+    empty,
+)
 from schemas.rules import Rule, apply, rules_for
-from schemas.topics import TRANSACTIONS, USER_EVENTS
+from schemas.topics import (
+    EXTERNAL_SIGNALS,
+    INVENTORY_UPDATES,
+    SERVICE_TICKETS,
+    TRANSACTIONS,
+    USER_EVENTS,
+    USER_PROFILES,
+)
 
 
 @dataclass(frozen=True)
@@ -20,13 +45,28 @@ class TopicReader:
     decode: Callable[[Sequence[bytes | None], Schemas], Decoded]
     rules: tuple[Rule, ...]
     columns: dict[str, pl.DataType]
+    time: str
+    """The column that says when the fact happened, or from when on the state is true."""
 
 
 READERS: Mapping[str, TopicReader] = {
-    USER_EVENTS.name: TopicReader(decode_user_events, rules_for("user-event"), EVENT_COLUMNS),
-    TRANSACTIONS.name: TopicReader(decode_transactions, rules_for("transaction"), ORDER_COLUMNS),
+    USER_EVENTS.name: TopicReader(decode_user_events, rules_for("user-event"), EVENT_COLUMNS, "event_time"),
+    TRANSACTIONS.name: TopicReader(decode_transactions, rules_for("transaction"), ORDER_COLUMNS, "order_time"),
+    USER_PROFILES.name: TopicReader(decode_user_profiles, rules_for("user-profile"), PROFILE_COLUMNS, "updated_at"),
+    INVENTORY_UPDATES.name: TopicReader(
+        decode_inventory_updates, rules_for("inventory-update"), INVENTORY_COLUMNS, "updated_at"
+    ),
+    SERVICE_TICKETS.name: TopicReader(
+        decode_service_tickets, rules_for("service-ticket"), TICKET_COLUMNS, "updated_at"
+    ),
+    EXTERNAL_SIGNALS.name: TopicReader(
+        decode_external_signals, rules_for("external-signal"), SIGNAL_COLUMNS, "observed_at"
+    ),
 }
-"""Topic -> reader, for the topics whose records are facts."""
+"""Topic -> reader, for every topic that comes from outside: facts first, then states."""
+
+STATE_TOPICS = (USER_PROFILES.name, INVENTORY_UPDATES.name, SERVICE_TICKETS.name, EXTERNAL_SIGNALS.name)
+"""The topics of `READERS` whose records say what is true from a time on, until a newer record of the key."""
 
 
 def judge(

@@ -17,7 +17,8 @@ from infra.clients.clickhouse import Client, insert
 from schemas.frames import GROUP, ORDER_GROUP, utc_day
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
-from streams import holes, orders, popularity, progress, sessions
+from schemas.verdicts import READERS
+from streams import holes, orders, popularity, progress, sessions, states
 from streams.memory import Memory
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
@@ -103,6 +104,7 @@ class Engine:
             "speed_sessions": change.rows,
             "speed_products": windows,
             "speed_reach": change.reach,
+            **states.rows(records.states),
             "speed_progress": pl.DataFrame(
                 [progress.row(r, after[r.topic, r.partition], r.last_append_time) for r in records.ranges],
                 schema=progress.PROGRESS_COLUMNS,
@@ -168,10 +170,7 @@ class Engine:
 
 
 def _watermark(records: Records, tick: Range) -> datetime | None:
-    if tick.topic == USER_EVENTS:
-        times = records.events.filter(pl.col("log_partition") == tick.partition)["event_time"]
-    else:
-        times = records.orders.filter(pl.col("log_partition") == tick.partition)["order_time"]
+    times = records.of(tick.topic).filter(pl.col("log_partition") == tick.partition)[READERS[tick.topic].time]
     latest = times.max()
     return latest if isinstance(latest, datetime) else None
 

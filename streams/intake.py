@@ -9,7 +9,7 @@ import polars as pl
 
 from schemas.codec import Resolver, resolve
 from schemas.frames import DEAD_LETTER_COLUMNS, POSITION_COLUMNS, TIMESTAMP, empty
-from schemas.verdicts import READERS, judge
+from schemas.verdicts import READERS, STATE_TOPICS, judge
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.slices import Slice
 
@@ -34,7 +34,13 @@ class Intake:
                 good[topic], refused = self._read(topic, mine)
                 dead.append(refused)
         ranges = _ranges(slices)
-        return Records(ranges, good[USER_EVENTS], good[TRANSACTIONS], pl.concat(dead))
+        return Records(
+            ranges,
+            good[USER_EVENTS],
+            good[TRANSACTIONS],
+            pl.concat(dead),
+            {topic: good[topic] for topic in STATE_TOPICS},
+        )
 
     def _read(self, topic: str, slices: Sequence[Slice]) -> tuple[pl.DataFrame, pl.DataFrame]:
         keys = [key for part in slices for key in part.keys]

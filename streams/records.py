@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -37,6 +37,12 @@ class Records:
     events: pl.DataFrame
     orders: pl.DataFrame
     dead_letters: pl.DataFrame
+    states: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Topic of `STATE_TOPICS` -> its records, in the columns of its reader."""
+
+    def of(self, topic: str) -> pl.DataFrame:
+        """The usable records of a topic."""
+        return {USER_EVENTS: self.events, TRANSACTIONS: self.orders, **self.states}[topic]
 
     def starts(self, topic: str) -> Mapping[int, int]:
         """Partition -> the offset at which this tick begins: state may know nothing at or past it."""

@@ -16,6 +16,10 @@ WRITE_ORDER = (
     "speed_sessions",
     "speed_products",
     "speed_reach",
+    "speed_profiles",
+    "speed_inventory",
+    "speed_tickets",
+    "speed_signals",
     "speed_progress",
 )
 """Events first, since all other rows are derived from them; progress last, since it says that the rest is there."""

@@ -1,8 +1,14 @@
 """The Confluent wire format to columns and to records, and back."""
 
 from schemas.codec.columnar import Decoded
-from schemas.codec.events import PROFILE_COLUMNS, decode_user_events, decode_user_profiles
+from schemas.codec.events import decode_user_events
 from schemas.codec.records import Unencodable, decode_record, encode_record
+from schemas.codec.states import (
+    decode_external_signals,
+    decode_inventory_updates,
+    decode_service_tickets,
+    decode_user_profiles,
+)
 from schemas.codec.transactions import decode_transactions
 from schemas.codec.wire import (
     RefusedSchema,
@@ -19,7 +25,6 @@ from schemas.codec.wire import (
 )
 
 __all__ = [
-    "PROFILE_COLUMNS",
     "Decoded",
     "RefusedSchema",
     "Resolver",
@@ -28,7 +33,10 @@ __all__ = [
     "Schemas",
     "Unencodable",
     "WriterSchema",
+    "decode_external_signals",
+    "decode_inventory_updates",
     "decode_record",
+    "decode_service_tickets",
     "decode_transactions",
     "decode_user_events",
     "decode_user_profiles",

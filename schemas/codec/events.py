@@ -1,30 +1,15 @@
-"""User events and user profiles to frames."""
+"""User events to frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
 import pyarrow as pa
 
 from schemas.codec.columnar import Decoded, Rejects, decode_columns, decoded, fields_of, frame_of
 from schemas.codec.wire import Schemas
 from schemas.enrich import map_as_list, pick, truncate_ip
-from schemas.frames import STRING_MAP, TIMESTAMP
 from schemas.subjects import subject
-
-PROFILE_COLUMNS: dict[str, pl.DataType] = {
-    "tenant_id": pl.String(),
-    "user_id": pl.String(),
-    "email_hash": pl.String(),
-    "country": pl.String(),
-    "signup_at": TIMESTAMP,
-    "segments": pl.List(pl.String),
-    "attributes": STRING_MAP,
-    "updated_at": TIMESTAMP,
-    "schema_id": pl.Int32(),
-}
-"""One decoded `UserProfile`. `email_hash`, `country` and `signup_at` may be null."""
 
 _MILLISECONDS = pa.timestamp("ms", "UTC")
 
@@ -55,27 +40,5 @@ def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Deco
         "referrer": context["referrer"],
         "properties": map_as_list(properties),
         "experiments": map_as_list(record["experiments"]),
-    }
-    return decoded(columns, frame_of(arrays), rejects)
-
-
-def decode_user_profiles(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
-    """Values of `user-profiles` to `PROFILE_COLUMNS`, with `row`. Raises SchemaNotResolved.
-
-    A record without value is refused as `null_value`: in this topic it deletes the user of its key, which only the
-    caller knows.
-    """
-    rejects = Rejects()
-    columns = decode_columns(values, schemas, subject("user-profile").latest.type, rejects)
-    record = fields_of(columns.records)
-    arrays = {
-        "tenant_id": record["tenantId"],
-        "user_id": record["userId"],
-        "email_hash": record["emailHash"],
-        "country": record["country"],
-        "signup_at": record["signupAt"].cast(_MILLISECONDS),
-        "segments": record["segments"],
-        "attributes": map_as_list(record["attributes"]),
-        "updated_at": record["timestamp"].cast(_MILLISECONDS),
     }
     return decoded(columns, frame_of(arrays), rejects)

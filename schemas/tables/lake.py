@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS, ORDER_COLUMNS, STRING_MAP
+from schemas.frames import (
+    DEAD_LETTER_COLUMNS,
+    EVENT_COLUMNS,
+    INVENTORY_COLUMNS,
+    ORDER_COLUMNS,
+    PROFILE_COLUMNS,
+    SIGNAL_COLUMNS,
+    STRING_MAP,
+    TICKET_COLUMNS,
+)
 
 ARROW_MAP = pa.map_(pa.string(), pa.string())
 ARROW_ENTRIES = pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))
@@ -51,6 +60,26 @@ DEAD_LETTERS = LakeTable(
     "batch.land",
     "Every record that could not be used, with its bytes.",
 )
+PROFILES = LakeTable(
+    "profiles", PROFILE_COLUMNS, "updated_at", "batch.land", "Every usable UserProfile; the newest of a user counts."
+)
+INVENTORY = LakeTable(
+    "inventory",
+    INVENTORY_COLUMNS,
+    "updated_at",
+    "batch.land",
+    "Every usable InventoryUpdate; the newest of a product and warehouse counts.",
+)
+TICKETS = LakeTable(
+    "tickets", TICKET_COLUMNS, "updated_at", "batch.land", "Every usable ServiceTicket; the newest of a ticket counts."
+)
+SIGNALS = LakeTable(
+    "signals",
+    SIGNAL_COLUMNS,
+    "observed_at",
+    "batch.land",
+    "Every usable ExternalSignal; of a figure the last counts.",
+)
 _COUNTS = ("sessions", "events", "page_views", "clicks", "searches", "add_to_carts", "purchases")
 USER_SEGMENTS = LakeTable(
     "user_segments",
@@ -66,7 +95,17 @@ PRODUCT_PAIRS = LakeTable(
     "batch.recommendations",
     "Pairs of products that were seen in one session of a day, and in how many.",
 )
-LAKE_TABLES = (EVENTS, TRANSACTIONS, DEAD_LETTERS, USER_SEGMENTS, PRODUCT_PAIRS)
+LAKE_TABLES = (
+    EVENTS,
+    TRANSACTIONS,
+    DEAD_LETTERS,
+    PROFILES,
+    INVENTORY,
+    TICKETS,
+    SIGNALS,
+    USER_SEGMENTS,
+    PRODUCT_PAIRS,
+)
 
 
 def to_arrow(frame: pl.DataFrame, table: LakeTable) -> pa.Table:

@@ -25,6 +25,10 @@ SPEED = (
     "speed_dead_letters",
     "speed_progress",
     "speed_reach",
+    "speed_profiles",
+    "speed_inventory",
+    "speed_tickets",
+    "speed_signals",
 )
 BATCH = ("batch_events", "batch_sessions", "batch_products", "batch_orders", "batch_publications", "batch_landings")
 

@@ -50,12 +50,38 @@ _PROFILE = {
     "attributes": TEXT_MAPS,
     "timestamp": LONGS,
 }
+_INVENTORY = {
+    "productId": TEXTS,
+    "tenantId": TEXTS,
+    "warehouse": TEXTS,
+    "quantity": st.integers(-(2**31), 2**31 - 1),
+    "reserved": st.integers(-(2**31), 2**31 - 1),
+    "reason": TEXTS,
+    "timestamp": LONGS,
+}
+_TICKET = {
+    **dict.fromkeys(("ticketId", "userId", "tenantId", "status", "priority", "category", "channel"), TEXTS),
+    "productId": st.none() | TEXTS,
+    "transactionId": st.none() | TEXTS,
+    "openedAt": LONGS,
+    "timestamp": LONGS,
+}
+_SIGNAL = {
+    **dict.fromkeys(("source", "tenantId", "metric", "unit"), TEXTS),
+    "value": DOUBLES,
+    "region": st.none() | TEXTS,
+    "productId": st.none() | TEXTS,
+    "timestamp": LONGS,
+}
 FIELDS: dict[tuple[str, int], dict[str, st.SearchStrategy[Any]]] = {
     ("user-event", 1): _EVENT,
     ("user-event", 2): {**_EVENT, **_EVENT_V2},
     ("transaction", 1): _TRANSACTION,
     ("transaction", 2): {**_TRANSACTION, "tenantId": TEXTS},
     ("user-profile", 1): _PROFILE,
+    ("inventory-update", 1): _INVENTORY,
+    ("service-ticket", 1): _TICKET,
+    ("external-signal", 1): _SIGNAL,
 }
 
 

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from schemas.codec import (
     Decoded,
     SchemaNotResolved,
+    decode_external_signals,
+    decode_inventory_updates,
     decode_record,
+    decode_service_tickets,
     decode_transactions,
     decode_user_events,
     decode_user_profiles,
@@ -24,7 +27,7 @@ from schemas.enrich import truncate_ip
 from schemas.money import EXPONENTS, minor_units
 from schemas.reasons import Reason, Refused
 from schemas.subjects import subject
-from tests.schemas.examples import schemas
+from tests.schemas.examples import IDS, schemas
 from tests.schemas.strategies import mutated, values
 
 Row = dict[str, Any]
@@ -113,11 +116,64 @@ def _profile(record: Row) -> Row:
     }
 
 
-_ROWS: dict[str, Any] = {"user-event": _event, "transaction": _order, "user-profile": _profile}
+def _inventory(record: Row) -> Row:
+    return {
+        "tenant_id": record["tenantId"],
+        "product_id": record["productId"],
+        "warehouse": record["warehouse"],
+        "quantity": record["quantity"],
+        "reserved": record["reserved"],
+        "reason": record["reason"],
+        "updated_at": record["timestamp"],
+    }
+
+
+def _ticket(record: Row) -> Row:
+    return {
+        "tenant_id": record["tenantId"],
+        "ticket_id": record["ticketId"],
+        "user_id": record["userId"],
+        "status": record["status"],
+        "priority": record["priority"],
+        "category": record["category"],
+        "channel": record["channel"],
+        "product_id": record["productId"],
+        "transaction_id": record["transactionId"],
+        "opened_at": record["openedAt"],
+        "updated_at": record["timestamp"],
+    }
+
+
+def _signal(record: Row) -> Row | Reason:
+    if not math.isfinite(record["value"]):
+        return Reason.AMOUNT_NOT_FINITE
+    return {
+        "tenant_id": record["tenantId"],
+        "source": record["source"],
+        "metric": record["metric"],
+        "value": record["value"],
+        "unit": record["unit"],
+        "region": record["region"],
+        "product_id": record["productId"],
+        "observed_at": record["timestamp"],
+    }
+
+
+_ROWS: dict[str, Any] = {
+    "user-event": _event,
+    "transaction": _order,
+    "user-profile": _profile,
+    "inventory-update": _inventory,
+    "service-ticket": _ticket,
+    "external-signal": _signal,
+}
 _DECODERS: dict[str, Any] = {
     "user-event": decode_user_events,
     "transaction": decode_transactions,
     "user-profile": decode_user_profiles,
+    "inventory-update": decode_inventory_updates,
+    "service-ticket": decode_service_tickets,
+    "external-signal": decode_external_signals,
 }
 _MAPS = {"properties", "experiments", "attributes"}
 
@@ -166,7 +222,7 @@ def test_damaged_records_meet_the_same_fate(name: str, data: st.DataObject) -> N
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_bytes_meet_the_same_fate(name: str, data: st.DataObject) -> None:
-    header = st.sampled_from([b"\0\0\0\0" + bytes([schema_id]) for schema_id in range(1, 11)])
+    header = st.sampled_from([b"\0\0\0\0" + bytes([schema_id]) for schema_id in range(1, len(IDS) + 1)])
     records = data.draw(st.lists(st.builds(bytes.__add__, header, st.binary(max_size=30)), min_size=1, max_size=8))
     assert _outcomes(_decode(name, records), len(records)) == [_obvious(value, name) for value in records]
 

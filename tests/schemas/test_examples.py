@@ -13,14 +13,19 @@ from schemas import rules
 from schemas.codec import (
     Decoded,
     Schemas,
+    decode_external_signals,
+    decode_inventory_updates,
     decode_record,
+    decode_service_tickets,
     decode_transactions,
     decode_user_events,
     decode_user_profiles,
 )
-from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, TIMESTAMP
+from schemas.frames import POSITION_COLUMNS, TIMESTAMP
 from schemas.reasons import Reason, Refused
 from schemas.subjects import subject, subjects
+from schemas.topics import TOPICS
+from schemas.verdicts import READERS
 from tests.schemas.examples import FOLDER, IDS, Example, examples, name_of, schemas
 
 Decoder = Callable[[Sequence[bytes | None], Schemas], Decoded]
@@ -28,8 +33,11 @@ DECODERS: dict[str, Decoder] = {
     "user-event": decode_user_events,
     "transaction": decode_transactions,
     "user-profile": decode_user_profiles,
+    "inventory-update": decode_inventory_updates,
+    "service-ticket": decode_service_tickets,
+    "external-signal": decode_external_signals,
 }
-TIMES = {"user-event": "event_time", "transaction": "order_time", "user-profile": "updated_at"}
+READER_OF = {str(TOPICS[name].subject): reader for name, reader in READERS.items()}
 GOOD_COLUMNAR = examples("good", *DECODERS)
 BAD = examples("bad")
 
@@ -58,7 +66,9 @@ def test_a_good_example_becomes_its_row(example: Example) -> None:
 
 @pytest.mark.parametrize("example", GOOD_COLUMNAR, ids=name_of)
 def test_a_good_example_keeps_all_rules(example: Example) -> None:
-    frame = _positioned(DECODERS[example.subject]([example.value], schemas()).frame, pl.col(TIMES[example.subject]))
+    frame = _positioned(
+        DECODERS[example.subject]([example.value], schemas()).frame, pl.col(READER_OF[example.subject].time)
+    )
 
     good, refused = rules.apply(rules.rules_for(example.subject), frame)
 
@@ -111,7 +121,7 @@ def test_no_bad_record_spoils_its_neighbours(name: str) -> None:
     assert decoded.frame.drop("row").equals(alone.drop("row"))
 
 
-@pytest.mark.parametrize(("name", "columns"), [("user-event", EVENT_COLUMNS), ("transaction", ORDER_COLUMNS)])
+@pytest.mark.parametrize(("name", "columns"), [(name, reader.columns) for name, reader in READER_OF.items()])
 @pytest.mark.parametrize("values", [[], [None], None], ids=["empty", "refused", "good"])
 def test_frames_have_the_columns_that_all_layers_exchange(
     name: str, columns: dict[str, pl.DataType], values: list[bytes | None] | None

@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import rules
-from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS, TIMESTAMP
+from schemas.frames import EVENT_COLUMNS, TIMESTAMP
 from schemas.reasons import MEANING, Reason
 from schemas.rules import Between, Check, InSet, MaxLength, NotAfter, NotBlank, Rule, Severity
+from schemas.topics import TOPICS
+from schemas.verdicts import READERS
 
 NOW = 1_763_700_000_000
 TEXTS = st.none() | st.text(alphabet=" \t\n\x0b\x0caé\u3000", max_size=4) | st.sampled_from(["completed", "s" * 257])
 TIMES = st.integers(-(2**63), 2**63 - 1) | st.integers(NOW - 10, NOW + 3_600_010) | st.just(946_684_800_000)
-FRAMES = {"user-event": EVENT_COLUMNS, "transaction": ORDER_COLUMNS}
+FRAMES = {str(TOPICS[name].subject): reader.columns for name, reader in READERS.items()}
 
 
 def _obvious(check: Check, value: Any, row: dict[str, Any]) -> bool:

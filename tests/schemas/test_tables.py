@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from infra.clients.clickhouse import MigrationChanged, migrate
-from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS
+from schemas.frames import (
+    EVENT_COLUMNS,
+    GROUP,
+    INVENTORY_COLUMNS,
+    ORDER_COLUMNS,
+    PROFILE_COLUMNS,
+    SIGNAL_COLUMNS,
+    TICKET_COLUMNS,
+)
 from schemas.metrics import GRAIN_KEYS, METRICS
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
@@ -27,6 +35,10 @@ WRITTEN = {
     "orders_cold": ["day", *ORDER_COLUMNS],
     "speed_products": list(WINDOW_COLUMNS),
     "speed_progress": list(PROGRESS_COLUMNS),
+    "speed_profiles": ["day", *PROFILE_COLUMNS],
+    "speed_inventory": ["day", *INVENTORY_COLUMNS],
+    "speed_tickets": ["day", *TICKET_COLUMNS],
+    "speed_signals": ["day", *SIGNAL_COLUMNS],
     "batch_events": ["day", "version", *EVENT_COLUMNS],
     "batch_sessions": ["day", "version", *SESSION_COLUMNS],
     "batch_products": ["day", "version", "tenant_id", "product_id", *COUNTERS],
