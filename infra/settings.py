@@ -121,11 +121,18 @@ class Spark(_Frozen):
 
 
 class Api(_Frozen):
-    """Where the HTTP API and the dashboard listen; ``key``, if any, opens every tenant (the local stack makes one)."""
+    """Where the HTTP API and the dashboard listen; ``key``, if any, opens every tenant (the local stack makes one).
+
+    ``cors_origins``: web origins whose pages may read answers, none by default. Each key may make so many requests and
+    send so many records per second.
+    """
 
     host: str = LOOPBACK
     port: int = 8000
     key: SecretStr = SecretStr("")
+    cors_origins: tuple[str, ...] = ()
+    requests_per_second: PositiveInt = 200
+    records_per_second: PositiveInt = 50_000
 
 
 class Airflow(_Frozen):

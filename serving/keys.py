@@ -12,8 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Literal
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+Scope = Literal["read", "write"]
+"""What a key opens: the answers, or the gate that records come in by."""
 
 ALL_TENANTS = "*"
 """Tenant of a key that may read every tenant."""
@@ -26,7 +30,10 @@ RandomBytes = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Key:
-    """What is kept of one key. `salt` and `digest` are hexadecimal. Without `expires_at` it is valid until revoked."""
+    """What is kept of one key. `salt` and `digest` are hexadecimal. Without `expires_at` it is valid until revoked.
+
+    A key opens what its `scopes` name; a key that only writes may stand in a web page.
+    """
 
     key_id: str
     tenant: str
@@ -35,6 +42,7 @@ class Key:
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
+    scopes: tuple[Scope, ...] = ("read",)
 
     def is_valid(self, now: datetime) -> bool:
         """Whether the key opens anything at this time."""
@@ -61,12 +69,20 @@ class UnknownKey(Exception):
         self.key_id = key_id
 
 
-def issue(tenant: str, now: datetime, lifetime: timedelta | None, random_bytes: RandomBytes) -> tuple[Key, str]:
+def issue(
+    tenant: str,
+    now: datetime,
+    lifetime: timedelta | None,
+    random_bytes: RandomBytes,
+    scopes: tuple[Scope, ...] = ("read",),
+) -> tuple[Key, str]:
     """A new key and the text that its holder sends, which cannot be had again."""
     key_id, salt = random_bytes(_ID_BYTES).hex(), random_bytes(_SALT_BYTES).hex()
     secret = base64.urlsafe_b64encode(random_bytes(_SECRET_BYTES)).decode().rstrip("=")
     expires_at = None if lifetime is None else now + lifetime
-    return Key(key_id, tenant, salt, _digest(salt, secret), now, expires_at), f"{_MARK}_{key_id}_{secret}"
+    return Key(
+        key_id, tenant, salt, _digest(salt, secret), now, expires_at, scopes=scopes
+    ), f"{_MARK}_{key_id}_{secret}"
 
 
 def find(keys: Mapping[str, Key], text: str, now: datetime) -> Key | None:

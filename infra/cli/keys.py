@@ -14,7 +14,7 @@ from infra.cli._output import Json, notes, output, print_json, print_table
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from serving.keys import Key
+    from serving.keys import Key, Scope
 
 app = typer.Typer(help="Create, list and revoke keys of the HTTP API.", no_args_is_help=True)
 
@@ -28,6 +28,10 @@ def create(
     days: Annotated[
         int, typer.Option("--days", min=0, max=MAX_DAYS, help="Days until it expires; 0 is never.")
     ] = DEFAULT_DAYS,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="What it opens, read or write; name it twice for both. Read without it."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a key and print it. It is shown this once: only a hash of it is kept.
@@ -39,17 +43,19 @@ def create(
 
     from serving.keys import issue
 
+    scopes = _scopes(scope or ["read"])
     if not tenant.strip():
         raise CommandError("a key needs a tenant: name one, or '*' for every tenant")
     with _changing() as keys:
-        key, text = issue(tenant, _now(), timedelta(days=days) if days else None, secrets.token_bytes)
+        key, text = issue(tenant, _now(), timedelta(days=days) if days else None, secrets.token_bytes, scopes)
         keys[key.key_id] = key
     if json:
         print_json({**_document(key), "key": text})
         return
     output.print(text, markup=False, soft_wrap=True)
     until = f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "until it is revoked"
-    notes.print(f"key {key.key_id} opens tenant {tenant} {until}; it is not shown again", markup=False)
+    what = " and ".join(key.scopes)
+    notes.print(f"key {key.key_id} may {what} for tenant {tenant} {until}; it is not shown again", markup=False)
 
 
 @app.command("list")
@@ -63,8 +69,8 @@ def show(json: Json = False) -> None:
         print_json([_document(key) for key in keys])
         return
     print_table(
-        ("id", "tenant", "state", "created", "expires"),
-        [(k.key_id, k.tenant, _state(k), _day(k.created_at), _day(k.expires_at)) for k in keys],
+        ("id", "tenant", "scopes", "state", "created", "expires"),
+        [(k.key_id, k.tenant, ", ".join(k.scopes), _state(k), _day(k.created_at), _day(k.expires_at)) for k in keys],
     )
 
 
@@ -83,6 +89,19 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Id of the key, as `riverm
         except UnknownKey as error:
             raise CommandError(str(error)) from error
     notes.print(f"key {key_id} is revoked")
+
+
+def _scopes(names: list[str]) -> tuple[Scope, ...]:
+    from pydantic import TypeAdapter, ValidationError
+
+    from serving.keys import Scope
+
+    try:
+        return TypeAdapter(tuple[Scope, ...]).validate_python(sorted(set(names)))
+    except ValidationError as error:
+        raise CommandError(
+            f"a key may read or write, not {', '.join(names)}: say --scope read or --scope write"
+        ) from error
 
 
 def _read() -> dict[str, Key]:
@@ -121,6 +140,7 @@ def _document(key: Key) -> dict[str, object]:
     return {
         "id": key.key_id,
         "tenant": key.tenant,
+        "scopes": list(key.scopes),
         "state": _state(key),
         "created_at": key.created_at,
         "expires_at": key.expires_at,

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from infra.settings import Settings
-from serving.api import health, metrics, openapi, products, publications, sessions, status
+from serving.api import health, intake, metrics, openapi, products, publications, sessions, status
 from serving.api.context import Context
 from serving.api.keyring import KeyRing
+from serving.api.limits import Limiter, Limits
 from serving.api.observe import Metrics, Observed
 from serving.api.problems import Problem, on_problem
 from serving.api.provenance import Clock
 from serving.api.store import Connect, Store
+from serving.gate.gate import Gate
+from serving.gate.outlet import Outlet
 
 VERSION = "1"
-GROUPS = (metrics, sessions, products, publications, status)
+GROUPS = (intake, metrics, sessions, products, publications, status)
 
 
 def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Callable[[], str]) -> FastAPI:
     """The API. `connect` makes a ClickHouse client for one thread, `new_id` the id of a request that brings none."""
     store = Store(connect)
+    outlet = Outlet(settings)
+    observed = Metrics(store, outlet)
+    gate = Gate(outlet, observed.count_records)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        await run_in_threadpool(gate.close)
         store.close()
 
     app = FastAPI(
@@ -41,8 +51,19 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
         lifespan=lifespan,
     )
     keys = KeyRing(settings.api_keys_file, settings.api.key.get_secret_value())
-    app.state.context = Context(store, keys, clock)
-    observed = Metrics(store)
+    limits = Limits(
+        Limiter(settings.api.requests_per_second, time.monotonic),
+        Limiter(settings.api.records_per_second, time.monotonic),
+    )
+    app.state.context = Context(store, keys, clock, limits, gate)
+    if settings.api.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.api.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "X-Request-ID", "Content-Type", "Content-Encoding"],
+            expose_headers=["X-Request-ID", "Retry-After", "ETag"],
+        )
     app.add_middleware(Observed, metrics=observed, new_id=new_id)
     for error in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(error, on_problem)
@@ -52,6 +73,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
 
 def _add_routes(app: FastAPI, observed: Metrics) -> None:
     app.include_router(health.router)
+    app.include_router(intake.page_router)
     versioned = APIRouter(prefix=f"/v{VERSION}")
     for group in GROUPS:
         versioned.include_router(group.router)

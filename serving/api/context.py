@@ -8,17 +8,21 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from serving.api.keyring import KeyRing
+from serving.api.limits import Limits
 from serving.api.provenance import Clock
 from serving.api.store import Store
+from serving.gate.gate import Gate
 
 
 @dataclass(frozen=True)
 class Context:
-    """ClickHouse, the keys, and the clock (timezone-aware times)."""
+    """ClickHouse, the keys, the clock (timezone-aware times), what each key may use up, and the gate to Kafka."""
 
     store: Store
     keys: KeyRing
     clock: Clock
+    limits: Limits
+    gate: Gate
 
 
 def _context(request: Request) -> Context:

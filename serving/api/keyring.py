@@ -25,7 +25,7 @@ class KeyRing:
     def find(self, text: str, now: datetime) -> Key | None:
         """The key that the text is, None if it is none that is valid now. Raises `BadKeysFile`, OSError."""
         if self._stack_key and hmac.compare_digest(text.encode(), self._stack_key):
-            return Key(STACK_KEY_ID, ALL_TENANTS, salt="", digest="", created_at=now)
+            return Key(STACK_KEY_ID, ALL_TENANTS, salt="", digest="", created_at=now, scopes=("read", "write"))
         return find(self._current(), text, now)
 
     def _current(self) -> dict[str, Key]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.problems import INTERNAL, Problem, response
 from serving.api.store import Store
+from serving.gate.outlet import Outlet
 
 _BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 class Metrics:
     """The counters of one application."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, outlet: Outlet) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "rivermeet_api_requests", "Requests answered", ["route", "method", "status"], registry=self._registry
@@ -38,11 +39,20 @@ class Metrics:
         )
         lent = Gauge("rivermeet_api_clickhouse_clients", "Connections to ClickHouse in use", registry=self._registry)
         lent.set_function(lambda: store.lent)
+        self._records = Counter(
+            "rivermeet_gate_records", "Records judged at the gate", ["kind", "outcome"], registry=self._registry
+        )
+        waiting = Gauge("rivermeet_gate_in_flight", "Records that wait for Kafka's answer", registry=self._registry)
+        waiting.set_function(lambda: outlet.in_flight)
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """Counts one answered request; `route` is the path's pattern, so that ids do not become labels."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def count_records(self, kind: str, outcome: str, records: int) -> None:
+        """Counts records that came to the gate."""
+        self._records.labels(kind, outcome).inc(records)
 
     def show(self) -> Response:
         """The text that Prometheus reads."""

@@ -41,10 +41,16 @@ INCOMPLETE = Kind("incomplete", HTTPStatus.CONFLICT, "Neither layer can answer f
 PAGE_EXPIRED = Kind("page-expired", HTTPStatus.GONE, "Days were published anew since the first page")
 UNAVAILABLE = Kind("store-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "ClickHouse does not answer", 5)
 BUSY = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Too much is going on at this moment", 1)
+TOO_MANY = Kind("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS, "More came than is taken at once", 1)
+BAD_BODY = Kind("bad-body", HTTPStatus.BAD_REQUEST, "The body cannot be read")
+BODY_TOO_LARGE = Kind("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")
+UNKNOWN_ENCODING = Kind("unknown-encoding", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's encoding is not read here")
+LOG_UNAVAILABLE = Kind("log-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not take records now", 5)
 INTERNAL = Kind("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "The server made a mistake")
 
 KINDS = (
-    INVALID, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, WRONG_METHOD, INCOMPLETE, PAGE_EXPIRED, UNAVAILABLE, BUSY, INTERNAL
+    INVALID, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, WRONG_METHOD, INCOMPLETE, PAGE_EXPIRED, UNAVAILABLE, BUSY, TOO_MANY,
+    BAD_BODY, BODY_TOO_LARGE, UNKNOWN_ENCODING, LOG_UNAVAILABLE, INTERNAL
 )  # fmt: skip
 """Every kind that the API answers with."""
 

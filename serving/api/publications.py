@@ -15,13 +15,15 @@ from serving.api.days import WITHIN, OptionalFrom, OptionalTo, latest_days
 from serving.api.examples import example_of
 from serving.api.models import columns_read, page_of
 from serving.api.paging import DEFAULT_SIZE, CursorText, Keyset, Page, Size
-from serving.api.problems import INVALID, UNAUTHENTICATED, UNAVAILABLE, documented
+from serving.api.problems import FORBIDDEN, INVALID, TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, documented
 from serving.api.provenance import Dataset, observe, provenance
 from serving.api.store import rows
 from serving.keys import ALL_TENANTS
 
 router = APIRouter(
-    prefix="/publications", tags=["operations"], responses=documented(INVALID, UNAUTHENTICATED, UNAVAILABLE)
+    prefix="/publications",
+    tags=["operations"],
+    responses=documented(INVALID, UNAUTHENTICATED, FORBIDDEN, TOO_MANY, UNAVAILABLE),
 )
 
 _KEYSET = Keyset({"sequence": "number", "day": "day"}, descending=True)

@@ -11,11 +11,20 @@ from serving.api.context import Context
 from serving.api.days import WITHIN, Days
 from serving.api.models import View
 from serving.api.paging import Keyset, Page
-from serving.api.problems import FORBIDDEN, INCOMPLETE, INVALID, PAGE_EXPIRED, UNAUTHENTICATED, UNAVAILABLE, documented
+from serving.api.problems import (
+    FORBIDDEN,
+    INCOMPLETE,
+    INVALID,
+    PAGE_EXPIRED,
+    TOO_MANY,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    documented,
+)
 from serving.api.provenance import Dataset, consistent
 from serving.api.store import rows
 
-PROBLEMS = documented(INVALID, UNAUTHENTICATED, FORBIDDEN, INCOMPLETE, PAGE_EXPIRED, UNAVAILABLE)
+PROBLEMS = documented(INVALID, UNAUTHENTICATED, FORBIDDEN, INCOMPLETE, PAGE_EXPIRED, TOO_MANY, UNAVAILABLE)
 """`responses` of every route that reads a page."""
 
 

@@ -13,10 +13,12 @@ from infra.clients.clickhouse import Client
 from schemas.frames import TIMESTAMP
 from serving.api.access import Operator
 from serving.api.context import InContext
-from serving.api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE, Hole, documented
+from serving.api.problems import FORBIDDEN, TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, Hole, documented
 from serving.api.store import rows
 
-router = APIRouter(prefix="/status", tags=["operations"], responses=documented(UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE))
+router = APIRouter(
+    prefix="/status", tags=["operations"], responses=documented(UNAUTHENTICATED, FORBIDDEN, TOO_MANY, UNAVAILABLE)
+)
 
 MAX_HOLES = 1000
 

@@ -59,10 +59,12 @@ class Server:
         self.app = create_app(self.settings, lambda: self.now, connect_, lambda: f"request-{next(numbers)}")
         self.http = TestClient(self.app, raise_server_exceptions=False)
 
-    def caller(self, tenant: str, lifetime: timedelta | None = None) -> Caller:
+    def caller(
+        self, tenant: str, lifetime: timedelta | None = None, scopes: tuple[keys.Scope, ...] = ("read",)
+    ) -> Caller:
         """Somebody with a new key of this tenant."""
         bytes_ = bytes([len(self.made) + 1])
-        key, token = keys.issue(tenant, self.now, lifetime, lambda n: bytes_ * n)
+        key, token = keys.issue(tenant, self.now, lifetime, lambda n: bytes_ * n, scopes)
         self.keep({**self.made, key.key_id: key})
         return Caller(self.http, token)
 
