@@ -1,7 +1,7 @@
 """Events per second through the gate of one API process, over HTTP and acknowledged by Kafka.
 
-``python -m tests.benchmarks.gate [batch] [batches] [connections]`` on a stack that is up with topics, schemas and the API;
-prints one JSON object. The client runs on the same machine, so the figure is a lower bound.
+``python -m tests.benchmarks.gate [batch] [batches] [connections]`` on a stack that is up; prints one JSON object. The
+client runs on the same machine, so the figure is a lower bound.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _event(now: int, run: int, batch: int, n: int) -> dict[str, object]:
         "timestamp": now + n,
         "properties": {"page": f"/product/{n % 300}", "productId": f"P-{n % 300}"},
         "context": {
-            "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
+            "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0",
             "ip": "203.0.113.7",
             "platform": "web",
             "referrer": "https://search.example/",

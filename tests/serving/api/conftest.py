@@ -22,6 +22,7 @@ from serving.merged import statements
 from tests.merge.store import BATCH, SPEED
 from tests.serving.api.feed import Feed
 from tests.support.clickhouse import Endpoint, running_owner
+from tests.support.stack import RunStack
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 STACK_KEY = "a-key-of-the-stack"
@@ -113,6 +114,22 @@ def feed(writer: Client) -> Feed:
 @pytest.fixture
 def server(owner: Endpoint, tmp_path: Path) -> Iterator[Server]:
     settings = Settings(home=tmp_path, clickhouse=clickhouse_settings(owner), api=Api(key=SecretStr(STACK_KEY)))
+    made = Server(settings)
+    with made.http:
+        yield made
+
+
+@pytest.fixture
+def whole(owner: Endpoint, run_stack: RunStack, tmp_path: Path) -> Iterator[Server]:
+    """The API with Kafka and the registry beside ClickHouse."""
+    stack = run_stack.server("topics", "schemas")
+    settings = Settings(
+        home=tmp_path,
+        clickhouse=clickhouse_settings(owner),
+        kafka=stack.kafka,
+        registry=stack.registry,
+        api=Api(key=SecretStr(STACK_KEY)),
+    )
     made = Server(settings)
     with made.http:
         yield made

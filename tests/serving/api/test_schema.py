@@ -26,12 +26,12 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture
-def asked(feed: Feed, server: Server) -> Server:
+def asked(feed: Feed, whole: Server) -> Server:
     feed.event(at(DAY))
     feed.order(at(DAY))
     feed.apply()
     feed.publish("events", DAY)
-    return server
+    return whole
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
