@@ -18,6 +18,7 @@ from schemas.verdicts import judge
 from serving.gate.contract import EVENTS, Intake, objection
 
 Identity = tuple[str, ...]
+_NUMBERS = frozenset({bool, float})
 
 
 class Outcome(StrEnum):
@@ -125,8 +126,10 @@ def _encode(intake: Intake, record: Any, sender: Sender, target: Target) -> Outg
 def _written(intake: Intake, complete: Any, schema_id: int) -> bytes:
     """The record as Avro. Raises Unencodable."""
     contract = subject(str(intake.topic.subject)).latest
-    # The encoder takes true for a 1. Only numbers that are fields of an event are looked at, for events come in masses.
-    loose = intake is not EVENTS or not isinstance(complete, dict) or bool in map(type, complete.values())
+    # The encoder takes true for a 1 and cuts 1.5 to 1. Only numbers that are fields of an event are looked at, for events come in masses.
+    loose = (
+        intake is not EVENTS or not isinstance(complete, dict) or not _NUMBERS.isdisjoint(map(type, complete.values()))
+    )
     if loose and (why := objection(complete, intake.type)):
         raise Unencodable(contract.subject, contract.version, why)
     return encode_record(complete, contract, schema_id)
