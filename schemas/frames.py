@@ -35,14 +35,22 @@ EVENT_COLUMNS: dict[str, pl.DataType] = {
     "search_query": pl.String(),
     "platform": pl.String(),
     "user_agent": pl.String(),
+    "device_class": pl.String(),
+    "browser": pl.String(),
+    "os": pl.String(),
     "ip": pl.String(),
+    "country": pl.String(),
     "referrer": pl.String(),
     "properties": STRING_MAP,
     "experiments": STRING_MAP,
     "schema_id": pl.Int32(),
     **POSITION_COLUMNS,
 }
-"""One decoded `UserEvent` that can be used. `user_id`, `product_id`, `page`, `search_query`, `referrer` may be null."""
+"""One decoded `UserEvent` that can be used.
+
+`user_id`, `product_id`, `page`, `search_query`, `referrer` and `country` may be null. `device_class`, `browser`
+and `os` are those of `schemas.agents.Agent`, `country` is the address's by `schemas.countries`.
+"""
 
 ORDER_ITEM = pl.Struct({"product_id": pl.String, "quantity": pl.Int32, "price_minor": pl.Int64, "category": pl.String})
 

@@ -7,6 +7,7 @@ midnight: a session belongs to the UTC day of its first event.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from hashlib import sha256
@@ -31,6 +32,11 @@ class SessionRules:
     """A longer session is kept and flagged, and left out of engaged and duration figures."""
     page_limit: int = 1000
     """Distinct pages are counted up to here, so that a bot's session stays small."""
+
+    product_limit: int = 100
+    """Distinct products are kept up to here, in the order in which they were seen."""
+    experiment_limit: int = 20
+    """Distinct variants of experiments are kept up to here, in alphabetical order."""
 
     @property
     def definition(self) -> str:
@@ -59,12 +65,20 @@ SESSION_COLUMNS: dict[str, pl.DataType] = {
     "exit_page": pl.String(),
     "referrer": pl.String(),
     "platform": pl.String(),
+    "device_class": pl.String(),
+    "country": pl.String(),
+    "products": pl.List(pl.String),
+    "experiments": pl.List(pl.String),
     "converted": pl.Boolean(),
     "engaged": pl.Boolean(),
     "overlong": pl.Boolean(),
     "duration_ms": pl.Int64(),
 }
-"""A session row. `user_id` is that of the last event that has one; `visitor_id` is that user, else the session id."""
+"""A session row. `user_id` is that of the last event that has one; `visitor_id` is that user, else the session id.
+
+`platform` and `device_class` are those of the first event, `country` the first known; `products` were seen in this
+order; `experiments` has texts experiment=variant.
+"""
 
 REACH_COLUMNS: dict[str, pl.DataType] = {"event_days": pl.List(pl.Date()), "last_offset": pl.Int64()}
 """What a session touches: the UTC days on which its events lie, and its greatest offset."""
@@ -108,15 +122,42 @@ def summarise(numbered: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
         exit_page=page.last(),
         referrer=pl.col("referrer").drop_nulls().first(),
         platform=pl.col("platform").first(),
+        device_class=pl.col("device_class").first(),
+        country=pl.col("country").drop_nulls().first(),
         event_days=pl.col("event_time").dt.date().unique(),
         last_offset=pl.col("log_offset").max(),
     )
-    return _flags(rows, rules).select("session_number", *SESSION_COLUMNS, *REACH_COLUMNS)
+    seen = _with_lists(rows, [_products(numbered, rules), _experiments(numbered, rules)])
+    return _flags(seen, rules).select("session_number", *SESSION_COLUMNS, *REACH_COLUMNS)
 
 
 def fold(used: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
     """Sessions of whole groups: `SESSION_COLUMNS` and `REACH_COLUMNS`, from events without duplicates."""
     return summarise(number_sessions(used, rules), rules).drop("session_number")
+
+
+def _products(numbered: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
+    distinct = numbered.select("session_number", products="product_id").drop_nulls().unique(maintain_order=True)
+    return distinct.group_by("session_number").agg(pl.col("products").head(rules.product_limit))
+
+
+def _experiments(numbered: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
+    given = numbered.select("session_number", "experiments").filter(pl.col("experiments").list.len() > 0)
+    pairs = given.explode("experiments").select(
+        "session_number",
+        experiments=pl.concat_str(pl.col("experiments").struct.unnest(), separator="="),
+    )
+    return pairs.unique().group_by("session_number").agg(pl.col("experiments").sort().head(rules.experiment_limit))
+
+
+def _with_lists(rows: pl.DataFrame, lists: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows with the columns of each frame of lists; a session that such a frame lacks has an empty list."""
+    for each in lists:
+        name = each.columns[1]
+        rows = rows.join(each, on="session_number", how="left", maintain_order="left").with_columns(
+            pl.col(name).fill_null(pl.lit([], dtype=pl.List(pl.String)))
+        )
+    return rows
 
 
 def _count(kind: pl.Expr, name: str) -> pl.Expr:

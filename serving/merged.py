@@ -89,6 +89,8 @@ def _default(dtype: pl.DataType) -> str:
         return f"toDateTime64({_RAISE}, 3, 'UTC')"
     if dtype == STRING_MAP:
         return f"map(toString({_RAISE}), '')"
+    if dtype == pl.List(pl.String):
+        return f"[toString({_RAISE})]"
     if isinstance(dtype, pl.List):
         return f"CAST([(toString({_RAISE}), 0, 0, '')], '{_ITEMS}')"
     return {pl.String: f"toString({_RAISE})", pl.Boolean: f"toBool({_RAISE})"}.get(type(dtype), _RAISE)

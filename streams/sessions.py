@@ -26,6 +26,10 @@ STATE_COLUMNS = {
         "page",
         "referrer",
         "platform",
+        "device_class",
+        "country",
+        "product_id",
+        "experiments",
         "log_offset",
         "append_time",
     )

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from schemas.agents import enrich_agents
 from schemas.codec.columnar import Decoded, Rejects, decode_columns, decoded, fields_of, frame_of
 from schemas.codec.wire import Schemas
+from schemas.countries import countries
 from schemas.enrich import map_as_list, pick, truncate_ip
 from schemas.subjects import subject
 
@@ -17,7 +19,8 @@ _MILLISECONDS = pa.timestamp("ms", "UTC")
 def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
     """Values of `user-events` to the EVENT frame without the position columns, with `row`.
 
-    Addresses are truncated here; the whole address is in no frame. Raises SchemaNotResolved.
+    Addresses are truncated here, after their country has been looked up; the whole address is in no frame.
+    Raises SchemaNotResolved.
     """
     rejects = Rejects()
     columns = decode_columns(values, schemas, subject("user-event").latest.type, rejects)
@@ -36,7 +39,9 @@ def decode_user_events(values: Sequence[bytes | None], schemas: Schemas) -> Deco
         "search_query": pick(properties, "query"),
         "platform": context["platform"],
         "user_agent": context["userAgent"],
+        **enrich_agents(context["userAgent"]),
         "ip": truncate_ip(context["ip"]),
+        "country": countries(context["ip"]),
         "referrer": context["referrer"],
         "properties": map_as_list(properties),
         "experiments": map_as_list(record["experiments"]),

@@ -37,6 +37,8 @@ def _python(kind: str) -> Any:
         return inner | None if wrapped.group(1) == "Nullable" else inner
     if re.fullmatch(r"U?Int\d+", kind):
         return int
+    if kind == "Array(String)":
+        return list[str]
     if kind.startswith("Map("):
         return dict[int, int]
     return _TYPES[kind.partition("(")[0]]

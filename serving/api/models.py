@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import GenericAlias
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import polars as pl
 from pydantic import BaseModel, Field, create_model
@@ -24,6 +24,7 @@ _POLARS: dict[Any, pl.DataType] = {
     int: pl.Int64(),
     float: pl.Float64(),
     str: pl.String(),
+    list[str]: pl.List(pl.String),
     bool: pl.Boolean(),
     date: pl.Date(),
     datetime: TIMESTAMP,
@@ -84,6 +85,8 @@ def page_of(row: type[BaseModel], view: str) -> type[BaseModel]:
 
 def _bare(annotation: Any) -> Any:
     """The type without `None`."""
+    if get_origin(annotation) is list:
+        return annotation
     if get_args(annotation) and isinstance(get_args(annotation)[0], str):
         return str
     return next((part for part in get_args(annotation) if part is not type(None)), annotation)

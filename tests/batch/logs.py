@@ -79,7 +79,14 @@ def judge_json(raw: RawRecords) -> Judged:
 
 def _row(record: dict[str, str]) -> dict[str, object]:
     at = pl.Series([record["at"]]).str.to_datetime(time_unit="ms", time_zone="UTC")[0]
-    blank: dict[str, object] = {"platform": "web", "user_agent": "", "ip": "", "experiments": [], "schema_id": 1}
+    blank: dict[str, object] = {
+        **dict.fromkeys(("device_class", "browser", "os"), "other"),
+        "platform": "web",
+        "user_agent": "",
+        "ip": "",
+        "experiments": [],
+        "schema_id": 1,
+    }
     return blank | {
         "tenant_id": record.get("tenant", "default"),
         "session_id": record["session"],

@@ -63,10 +63,14 @@ def _event_row(record: LogRecord) -> dict[str, Any]:
         "search_query": None,
         "platform": event.platform,
         "user_agent": "",
+        "device_class": event.device_class,
+        "browser": "other",
+        "os": "other",
         "ip": "",
+        "country": event.country,
         "referrer": event.referrer,
         "properties": [],
-        "experiments": [],
+        "experiments": [{"key": name, "value": variant} for name, variant in event.experiments],
         "schema_id": 1,
     }
 

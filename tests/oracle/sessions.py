@@ -36,6 +36,10 @@ class Session:
     exit_page: str | None
     referrer: str | None
     platform: str
+    device_class: str
+    country: str | None
+    products: list[str]
+    experiments: list[str]
     converted: bool
     engaged: bool
     overlong: bool
@@ -76,6 +80,9 @@ def describe(events: list[Event], rules: Rules) -> Session:
     first, last = events[0], events[-1]
     users = [event.user_id for event in events if event.user_id is not None]
     pages = [event.page for event in events if event.event_type == "page_view" and event.page is not None]
+    countries = [event.country for event in events if event.country is not None]
+    products = list(dict.fromkeys(event.product_id for event in events if event.product_id is not None))
+    experiments = {f"{name}={variant}" for event in events for name, variant in event.experiments}
     referrers = [event.referrer for event in events if event.referrer is not None]
     count = {kind: sum(event.event_type == kind for event in events) for kind in KINDS}
     duration = last.time_ms - first.time_ms
@@ -101,6 +108,10 @@ def describe(events: list[Event], rules: Rules) -> Session:
         exit_page=pages[-1] if pages else None,
         referrer=referrers[0] if referrers else None,
         platform=first.platform,
+        device_class=first.device_class,
+        country=countries[0] if countries else None,
+        products=products[: rules.products],
+        experiments=sorted(experiments)[: rules.experiments],
         converted=count["purchase"] > 0,
         engaged=not overlong and (duration > ENGAGED_MS or active),
         overlong=overlong,

@@ -26,14 +26,26 @@ def test_a_late_event_bridges_two_sessions() -> None:
     assert [session.events for session in sessions(*apart, bridge)] == [3]
 
 
+GIVEN = {"price": "a", "checkout": "b"}
+
+
 def test_every_column_of_a_full_session() -> None:
     [session] = sessions(
         event(7, "2026-03-01 10:00:09", "purchase", product="p1", user="ann"),
-        event(3, "2026-03-01 10:00:00", "search", platform="ios"),
+        event(3, "2026-03-01 10:00:00", "search", platform="ios", agent="iPad"),
         event(4, "2026-03-01 10:00:02", page="/a", user="bob", referrer="https://first.example"),
         event(5, "2026-03-01 10:00:04", page="/b", referrer="https://second.example"),
         event(6, "2026-03-01 10:00:06", page="/a"),
-        event(8, "2026-03-01 10:00:10", "click", page="/clicked", platform="web"),
+        event(
+            8,
+            "2026-03-01 10:00:10",
+            "click",
+            page="/clicked",
+            ip="17.1.2.3",
+            tenant="default",
+            product="p0",
+            experiments=GIVEN,
+        ),
     )
     assert session == Session(
         tenant_id="default",
@@ -55,6 +67,10 @@ def test_every_column_of_a_full_session() -> None:
         exit_page="/a",
         referrer="https://first.example",
         platform="ios",
+        device_class="tablet",
+        country="US",
+        products=["p1", "p0"],
+        experiments=["checkout=b", "price=a"],
         converted=True,
         engaged=True,
         overlong=False,

@@ -28,6 +28,8 @@ class Rules:
     ahead_ms: int = HOUR_MS
     overlong_ms: int = 24 * HOUR_MS
     unique_pages: int = 1_000
+    products: int = 100
+    experiments: int = 20
 
 
 @dataclass(frozen=True)

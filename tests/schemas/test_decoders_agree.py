@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.agents import agent_of
 from schemas.codec import (
     Decoded,
     SchemaNotResolved,
@@ -23,6 +24,7 @@ from schemas.codec import (
     decode_user_events,
     decode_user_profiles,
 )
+from schemas.countries import country_of
 from schemas.enrich import truncate_ip
 from schemas.money import EXPONENTS, minor_units
 from schemas.reasons import Reason, Refused
@@ -61,6 +63,8 @@ def _event(record: Row) -> Row:
         "search_query": properties.get("query"),
         "platform": context["platform"],
         "user_agent": context["userAgent"],
+        **agent_of(context["userAgent"])._asdict(),
+        "country": country_of(context["ip"]),
         "ip": truncate_ip(pa.array([context["ip"]]))[0].as_py(),
         "referrer": context["referrer"],
         "properties": properties,

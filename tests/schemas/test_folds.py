@@ -34,6 +34,9 @@ events = st.builds(
     product=st.sampled_from([None, "p", "q"]),
     referrer=st.sampled_from([None, "r"]),
     platform=st.sampled_from(["web", "ios"]),
+    agent=st.sampled_from(["agent", "Crawler/2.1", "Mozilla/5.0 (iPad; CPU OS 16_5 like Mac OS X)"]),
+    ip=st.sampled_from(["192.0.2.7", "17.1.2.3", "126.1.2.3"]),
+    experiments=st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["a", "b"])),
     tenant=st.sampled_from(["t", "default"]),
     partition=st.integers(0, 1),
 )

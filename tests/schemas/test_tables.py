@@ -60,7 +60,7 @@ def test_a_table_has_the_columns_of_its_frame(store: Store, table: str) -> None:
 
 def test_a_group_row_nests_the_session_columns(store: Store) -> None:
     nested = columns(store, "speed_sessions")["sessions"]
-    assert re.findall(r"(\w+) (?:Nullable|DateTime64|String|Int64|Bool)", nested) == NESTED
+    assert re.findall(r"(\w+) (?:Nullable|DateTime64|Array|String|Int64|Bool)", nested) == NESTED
 
 
 def test_every_column_of_every_table_says_what_it_is(store: Store) -> None:
