@@ -18,9 +18,10 @@ from streams.epochs import Epochs
 from streams.holes import WaitForPublication
 from streams.identity import identify
 from streams.intake import Intake
+from streams.outputs import Outputs, OutputUnavailable
 
 GROUP = "rivermeet-speed"
-WAITS = (StoreUnavailable, RegistryUnavailable, WaitForPublication)
+WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublication)
 """What time mends: the tick is tried again until it succeeds, and intake stops meanwhile."""
 
 
@@ -37,8 +38,10 @@ def main() -> NoReturn:
 def _engine(settings: Settings) -> Engine:
     """The engine has a client of its own, since it runs in a thread of its own."""
     rules = SessionRules(gap=timedelta(minutes=settings.session_gap_minutes))
-    intake = Intake(Registry(settings.registry.url).resolve)
-    return Engine(connect(settings.clickhouse), intake, rules, Horizon(settings.horizon_days))
+    registry = Registry(settings.registry.url)
+    outputs = Outputs(settings.kafka.client_config(), registry.register)
+    client, horizon = connect(settings.clickhouse), Horizon(settings.horizon_days)
+    return Engine(client, Intake(registry.resolve), rules, horizon, outputs=outputs)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from streams.memory import Memory
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.slices import Slice
-from streams.writes import Write, ordered
+from streams.writes import PROGRESS, Write, ordered
 
 Standings = Mapping[tuple[str, int], progress.Progress]
 """(topic, partition) -> how far it is applied."""
@@ -37,6 +37,28 @@ class Intake(Protocol):
         ...
 
 
+class Outputs(Protocol):
+    """Where rows go besides the store, before the progress is written."""
+
+    def send(self, write: Write) -> None:
+        """Hands the rows of a write on."""
+        ...
+
+    def confirm(self) -> None:
+        """Returns when everything handed on is safe; raises when it is not, so that the tick is tried again."""
+        ...
+
+
+class NoOutputs:
+    """For whom the store is enough."""
+
+    def send(self, write: Write) -> None:
+        """Does nothing."""
+
+    def confirm(self) -> None:
+        """There is nothing to wait for."""
+
+
 @dataclass(frozen=True)
 class Derived:
     """What a tick will write, and the memory after it."""
@@ -48,9 +70,17 @@ class Derived:
 class Engine:
     """Folds slices into rows of ClickHouse. Used by one thread at a time."""
 
-    def __init__(self, client: Client, intake: Intake, rules: SessionRules, horizon: Horizon) -> None:
+    def __init__(
+        self,
+        client: Client,
+        intake: Intake,
+        rules: SessionRules,
+        horizon: Horizon,
+        outputs: Outputs | None = None,
+    ) -> None:
         self._client = client
         self._intake = intake
+        self._outputs = outputs or NoOutputs()
         self._rules = rules
         self._horizon = timedelta(days=horizon.days)
         self._history = History(client, horizon.days)
@@ -62,7 +92,10 @@ class Engine:
         Raises what the store or the registry raised, and `WaitForPublication`; nothing is then held to be written.
         """
         for write in self.steps(self._intake(slices)):
+            if write.table == PROGRESS:
+                self._outputs.confirm()
             insert(self._client, write.table, write.rows)
+            self._outputs.send(write)
 
     def steps(self, records: Records) -> Iterator[Write]:
         """The writes of one tick in their order. The memory takes the tick in when the last one has been consumed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+PROGRESS = "speed_progress"
 WRITE_ORDER = (
     "events_speed",
     "events_cold",
@@ -20,7 +21,7 @@ WRITE_ORDER = (
     "speed_inventory",
     "speed_tickets",
     "speed_signals",
-    "speed_progress",
+    PROGRESS,
 )
 """Events first, since all other rows are derived from them; progress last, since it says that the rest is there."""
 

@@ -1,0 +1,168 @@
+"""What other programs read from Kafka: rows of some tables as Avro, at least once, before the progress is written.
+
+Each row has a key and a version (`asOf`, or the offset of the record itself): of equal keys the greatest version
+counts, and equal versions are equal rows. So a consumer that keeps the greatest is right after any replay.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from schemas.codec.encode import encode_columns
+from schemas.rules import RULES_VERSION
+from schemas.subjects import subject
+from schemas.topics import (
+    ALERTS,
+    DEAD_LETTERS,
+    MAX_RECORD_BYTES,
+    PRODUCT_POPULARITY,
+    SESSION_METRICS,
+    USER_SIGHTINGS,
+    Topic,
+)
+from streams.writes import Write
+
+DELIVERY_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_ROOM = 4_096
+"""What a dead letter may take beside the bytes of its record."""
+_PRODUCER = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",
+    "compression.type": "lz4",
+    "linger.ms": 5,
+    "batch.size": 256 * 1024,
+    "queue.buffering.max.messages": 200_000,
+    "message.max.bytes": MAX_RECORD_BYTES,
+    "delivery.report.only.error": True,
+    "log_level": 0,
+}
+
+
+class OutputUnavailable(Exception):
+    """Kafka did not acknowledge the rows of a tick in time; the same tick may be tried again later."""
+
+    def __init__(self, waiting: int, why: str) -> None:
+        super().__init__(f"Kafka did not acknowledge {waiting} output records: {why}")
+        self.waiting, self.why = waiting, why
+
+
+@dataclass(frozen=True)
+class Output:
+    """The topic that takes the rows of a table, and how a row becomes one of its records."""
+
+    topic: Topic
+    key: str
+    columns: tuple[pl.Expr, ...] = ()
+
+
+def _raw(name: str) -> pl.Expr:
+    """Bytes as they were; of a record that fills the topic's bound by itself they are in the table only."""
+    return pl.when(pl.col("value").bin.size() <= MAX_RECORD_BYTES - _ROOM).then(pl.col(name)).alias(name)
+
+
+OUTPUTS: Mapping[str, Output] = {
+    "speed_sessions": Output(SESSION_METRICS, "session_id"),
+    "speed_products": Output(PRODUCT_POPULARITY, "product_id"),
+    "speed_alerts": Output(ALERTS, "entity"),
+    "speed_sightings": Output(USER_SIGHTINGS, "user_id"),
+    "speed_dead_letters": Output(
+        DEAD_LETTERS,
+        "log_topic",
+        (pl.col("topic").alias("log_topic"), pl.lit(RULES_VERSION).alias("rules_version"), _raw("value")),
+    ),
+}
+"""Table of `streams.writes` -> where its rows go too."""
+
+
+class Outputs:
+    """Sends rows as they are written, and tells when all of them are acknowledged. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        client_config: Mapping[str, str],
+        register: Callable[[Topic], Mapping[int, int]],
+        seconds: float = DELIVERY_SECONDS,
+        outputs: Mapping[str, Output] = OUTPUTS,
+    ) -> None:
+        timeout = {"message.timeout.ms": int(seconds * 1_000)}
+        self._config = dict(client_config) | _PRODUCER | timeout
+        self._register, self._seconds, self._outputs = register, seconds, outputs
+        self._ids: dict[str, int] = {}
+        self._producer: Any = None
+        self._failures: list[KafkaError] = []
+
+    def send(self, write: Write) -> None:
+        """Hands the rows over, if the table has a topic. Raises OutputUnavailable, RegistryUnavailable."""
+        output = self._outputs.get(write.table)
+        if output is None:
+            return
+        rows = write.rows.with_columns(output.columns)
+        values = encode_columns(rows, subject(str(output.topic.subject)).latest, self._schema_id(output.topic))
+        keys = rows[output.key].cast(pl.String).to_list()
+        self._produce(output.topic.name, [{"key": k, "value": v} for k, v in zip(keys, values, strict=True)])
+
+    def confirm(self) -> None:
+        """Waits until all that was sent is acknowledged by all replicas. Raises OutputUnavailable.
+
+        What was not acknowledged is given up here: the tick is tried again, and sends it again.
+        """
+        if self._producer is None:
+            return
+        left = self._producer.flush(self._seconds)
+        if left or self._failures:
+            why = self._failures[0].str() if self._failures else f"no answer within {self._seconds:.0f} s"
+            self._give_up(left + len(self._failures), why)
+
+    def _produce(self, topic: str, messages: list[dict[str, Any]]) -> None:
+        deadline = time.monotonic() + self._seconds
+        for part in _parts(messages):
+            waiting = part
+            while waiting := self._hand_over(topic, waiting):
+                if time.monotonic() > deadline:
+                    self._give_up(len(waiting), "it takes no more")
+                self._producer.poll(_POLL_SECONDS)
+
+    def _hand_over(self, topic: str, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages that the full queue did not take."""
+        if self._producer is None:
+            self._producer = Producer(self._config)
+        try:
+            self._producer.produce_batch(topic, messages, on_delivery=self._on_failure)
+        except BufferError:
+            pass
+        except KafkaException as error:
+            self._give_up(len(messages), error.args[0].str())
+        refused = [message for message in messages if "_error" in message]
+        for message in refused:
+            reason = message.pop("_error")
+            if reason.code() != KafkaError._QUEUE_FULL:
+                self._give_up(len(refused), reason.str())
+        return refused
+
+    def _on_failure(self, error: KafkaError | None, _record: object) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+    def _give_up(self, waiting: int, why: str) -> None:
+        """A producer that lost a record, or met a fatal error, is of no more use; what it holds must not come later."""
+        self._producer.purge()
+        self._producer, self._failures = None, []
+        raise OutputUnavailable(waiting, why)
+
+    def _schema_id(self, topic: Topic) -> int:
+        if topic.name not in self._ids:
+            self._ids[topic.name] = self._register(topic)[subject(str(topic.subject)).latest.version]
+        return self._ids[topic.name]
+
+
+def _parts(messages: list[dict[str, Any]], size: int = 10_000) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(messages), size):
+        yield messages[start : start + size]
