@@ -96,13 +96,15 @@ class ClickHouse(_Frozen):
 
 
 class Cassandra(_Frozen):
-    """Contact point and login; ``datacenter`` is the local one, which drivers prefer."""
+    """Contact point and login; ``datacenter`` is the local one, which drivers prefer; copies kept of each row."""
 
     host: str = LOOPBACK
     port: int = 9042
     user: str = "rivermeet"
     password: SecretStr = SecretStr("")
     datacenter: str = "datacenter1"
+    keyspace: str = "rivermeet"
+    replication: PositiveInt = 1
 
 
 class Lake(_Frozen):

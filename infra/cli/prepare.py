@@ -13,11 +13,11 @@ def command() -> None:
     Example: [bold]rivermeet prepare[/]
     """
     from infra.settings import load_settings
-    from infra.stack.prepare import SCHEMAS, TABLES, TOPICS
+    from infra.stack.prepare import KEYSPACE, SCHEMAS, TABLES, TOPICS
 
     settings = load_settings()
     with progress("preparing") as report:
-        for step in (TOPICS, SCHEMAS, TABLES):
+        for step in (TOPICS, SCHEMAS, TABLES, KEYSPACE):
             step.run(settings)
             report(f"{step.name} are there")
     notes.print("[bold green]prepared[/]")

@@ -82,8 +82,25 @@ def migrate_clickhouse(settings: Settings) -> None:
         raise NotPreparedError("tables", str(error)) from error
 
 
+def migrate_cassandra(settings: Settings) -> None:
+    """Create the keyspace of the point reads and its tables, or bring them up to date. Raises `NotPreparedError`."""
+    from infra.clients.cassandra import MigrationChanged, PointsUnavailable, connect, create_keyspace, migrate
+    from schemas.tables import cassandra_migrations
+
+    try:
+        with connect(settings.cassandra) as server:
+            create_keyspace(server, settings.cassandra)
+        with connect(settings.cassandra, settings.cassandra.keyspace) as points:
+            migrate(points, cassandra_migrations())
+    except (MigrationChanged, PointsUnavailable) as error:
+        raise NotPreparedError("tables of the point reads", str(error)) from error
+
+
 TOPICS = Step("topics", create_topics, needs=("kafka",), modules=("confluent_kafka.admin", "schemas.topics"))
 SCHEMAS = Step("schemas", register_schemas, needs=("registry",), modules=("schemas.registry",))
+KEYSPACE = Step(
+    "keyspace", migrate_cassandra, needs=("cassandra",), modules=("infra.clients.cassandra", "schemas.tables")
+)
 TABLES = Step(
     "tables",
     migrate_clickhouse,

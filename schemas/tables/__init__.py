@@ -7,12 +7,12 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "clickhouse"
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One numbered change of the ClickHouse database; once applied anywhere its text never changes."""
+    """One numbered change of a store; once applied anywhere its text never changes."""
 
     number: int
     name: str
@@ -26,6 +26,16 @@ class Migration:
 
 @cache
 def clickhouse_migrations() -> tuple[Migration, ...]:
-    """All migrations, in the order in which they are applied."""
-    paths = sorted(_FOLDER.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    """All migrations of the ClickHouse database, in the order in which they are applied."""
+    return _migrations("clickhouse", "sql")
+
+
+@cache
+def cassandra_migrations() -> tuple[Migration, ...]:
+    """All migrations of the Cassandra keyspace, in the order in which they are applied."""
+    return _migrations("cassandra", "cql")
+
+
+def _migrations(store: str, suffix: str) -> tuple[Migration, ...]:
+    paths = sorted((_FOLDER / store).glob(f"[0-9][0-9][0-9][0-9]_*.{suffix}"))
     return tuple(Migration(int(path.stem[:4]), path.stem[5:], path.read_text()) for path in paths)

@@ -13,9 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from infra.clients.cassandra import opened
 from infra.settings import Settings
-from serving.api import health, intake, metrics, openapi, products, publications, sessions, status
+from serving.api import health, intake, metrics, openapi, points, products, publications, sessions, status
 from serving.api.context import Context
+from serving.api.freshness import Freshness
 from serving.api.keyring import KeyRing
 from serving.api.limits import Limiter, Limits
 from serving.api.observe import Metrics, Observed
@@ -24,9 +26,10 @@ from serving.api.provenance import Clock
 from serving.api.store import Connect, Store
 from serving.gate.gate import Gate
 from serving.gate.outlet import Outlet
+from serving.points.reading import REQUEST_SECONDS, PointReads
 
 VERSION = "1"
-GROUPS = (intake, metrics, sessions, products, publications, status)
+GROUPS = (intake, points, metrics, sessions, products, publications, status)
 
 
 def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Callable[[], str]) -> FastAPI:
@@ -34,12 +37,16 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
     store = Store(connect)
     outlet = Outlet(settings)
     observed = Metrics(store, outlet)
+    reads = PointReads(lambda: opened(settings.cassandra, settings.cassandra.keyspace, timeout_s=REQUEST_SECONDS))
+    freshness = Freshness(store)
     gate = Gate(outlet, observed.count_records)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(gate.close)
+        freshness.close()
+        reads.close()
         store.close()
 
     app = FastAPI(
@@ -55,7 +62,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
         Limiter(settings.api.requests_per_second, time.monotonic),
         Limiter(settings.api.records_per_second, time.monotonic),
     )
-    app.state.context = Context(store, keys, clock, limits, gate)
+    app.state.context = Context(store, keys, clock, limits, gate, reads, freshness)
     if settings.api.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -7,22 +7,26 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from serving.api.freshness import Freshness
 from serving.api.keyring import KeyRing
 from serving.api.limits import Limits
 from serving.api.provenance import Clock
 from serving.api.store import Store
 from serving.gate.gate import Gate
+from serving.points.reading import PointReads
 
 
 @dataclass(frozen=True)
 class Context:
-    """ClickHouse, the keys, the clock (timezone-aware times), what each key may use up, and the gate to Kafka."""
+    """What the routes need: the stores, the keys and their shares, the gate, and the clock (timezone-aware times)."""
 
     store: Store
     keys: KeyRing
     clock: Clock
     limits: Limits
     gate: Gate
+    points: PointReads
+    freshness: Freshness
 
 
 def _context(request: Request) -> Context:

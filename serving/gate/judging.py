@@ -126,7 +126,7 @@ def _encode(intake: Intake, record: Any, sender: Sender, target: Target) -> Outg
 def _written(intake: Intake, complete: Any, schema_id: int) -> bytes:
     """The record as Avro. Raises Unencodable."""
     contract = subject(str(intake.topic.subject)).latest
-    # The encoder takes true for a 1 and cuts 1.5 to 1. Only numbers that are fields of an event are looked at, for events come in masses.
+    # The encoder takes true for a 1 and cuts 1.5 to 1. Events come in masses, so only their numbers are looked at.
     loose = (
         intake is not EVENTS or not isinstance(complete, dict) or not _NUMBERS.isdisjoint(map(type, complete.values()))
     )

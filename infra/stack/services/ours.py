@@ -1,4 +1,4 @@
-"""Our own programs: the speed layer's worker and the HTTP API with the dashboard."""
+"""Our own programs: the speed layer's worker, the copier for point reads, and the HTTP API with the dashboard."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from infra.stack.processes import leader
 STORES = ("topics", "schemas", "tables")
 
 
-def _worker_ready(settings: Settings) -> bool:
+def _reads(settings: Settings, name: str) -> bool:
     """Ready once it reads: it then leaves its number in a file, and one that was killed leaves another's."""
-    file = settings.home / "run" / "worker.ready"
-    process = leader(settings.home, "worker")
+    file = settings.home / "run" / f"{name}.ready"
+    process = leader(settings.home, name)
     return process is not None and file.exists() and file.read_text().strip() == str(process.pid)
 
 
@@ -23,7 +23,20 @@ def _module(name: str) -> Command:
     return Command((sys.executable, "-m", name))
 
 
-WORKER = Service("worker", lambda _settings: _module("streams"), _worker_ready, needs=STORES, memory=500)
+WORKER = Service(
+    "worker",
+    lambda _settings: _module("streams"),
+    lambda settings: _reads(settings, "worker"),
+    needs=STORES,
+    memory=500,
+)
+POINTS = Service(
+    "points",
+    lambda _settings: _module("serving.points"),
+    lambda settings: _reads(settings, "points"),
+    needs=("topics", "schemas", "keyspace"),
+    memory=120,
+)
 API = Service(
     "api",
     lambda _settings: _module("serving.api"),

@@ -30,7 +30,7 @@ from tests.support.stack import RunStack, listening_addresses
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
-SERVICES = ["api", "cassandra", "clickhouse", "kafka", "registry", "worker"]
+SERVICES = ["api", "cassandra", "clickhouse", "kafka", "points", "registry", "worker"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_topic_of_another_size_stops_the_start(home: Path, monkeypatch: pytest
         start(home)
 
 
-@pytest.mark.parametrize("name", ["registry", "cassandra", "clickhouse", "worker", "api"])
+@pytest.mark.parametrize("name", ["registry", "cassandra", "clickhouse", "worker", "points", "api"])
 def test_what_is_killed_comes_back_alone(home: Path, name: str) -> None:
     before = leaders(home)
     kill(home, name)
