@@ -44,6 +44,17 @@ class Choice(StrEnum):
     ORDERS = "orders"
 
 
+class Topic(StrEnum):
+    """What is landed."""
+
+    EVENTS = "events"
+    ORDERS = "orders"
+    PROFILES = "profiles"
+    INVENTORY = "inventory"
+    TICKETS = "tickets"
+    SIGNALS = "signals"
+
+
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a server did not answer, 4 the gate refused the day, "
     "5 the publication was refused because a newer one is in place or the day is not over, "
@@ -54,6 +65,9 @@ app = typer.Typer(help="Land, validate, recompute and publish days.", epilog=EPI
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, for scripts.")]
 Datasets = Annotated[
     list[Choice] | None, typer.Option("--dataset", help="events or orders; repeat for both, which is the default.")
+]
+Topics = Annotated[
+    list[Topic] | None, typer.Option("--topic", help="What to land; may be repeated. All topics by default.")
 ]
 Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="A UTC day, such as 2026-03-02.")]
 Days = Annotated[list[datetime], typer.Option("--day", formats=["%Y-%m-%d"], help="A UTC day; may be repeated.")]
@@ -69,14 +83,17 @@ Chunk = Annotated[int, typer.Option("--chunk", min=1, help="Offsets that one com
 Loss = Annotated[
     bool, typer.Option("--accept-loss", help="Go on without records that Kafka deleted before they were landed.")
 ]
-CHUNK = 500_000
+CHUNK = 2_000_000
 
 
 @app.command()
-def land(dataset: Datasets = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, as_json: Json = False) -> None:
+def land(topic: Topics = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, as_json: Json = False) -> None:
     """Bring what is new in Kafka into the lake."""
     with _steps() as steps:
-        _print([steps.land(one, chunk, accept_loss=accept_loss) for one in _chosen(dataset)], as_json)
+        from batch.datasets import LANDED
+
+        chosen = [LANDED[name] for name in dict.fromkeys(topic or list(Topic))]
+        _print([steps.land(one, chunk, accept_loss=accept_loss) for one in chosen], as_json)
 
 
 @app.command()

@@ -1,22 +1,28 @@
-"""The two datasets of the batch layer, and where each comes from."""
+"""What the batch layer lands, and the two datasets of it that it computes and publishes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from schemas.frames import POSITION
-from schemas.tables.lake import EVENTS, TRANSACTIONS, LakeTable
+from schemas.tables.lake import EVENTS, INVENTORY, PROFILES, SIGNALS, TICKETS, TRANSACTIONS, LakeTable
+from schemas.topics import EXTERNAL_SIGNALS, INVENTORY_UPDATES, SERVICE_TICKETS, USER_EVENTS, USER_PROFILES, Topic
 from schemas.topics import TRANSACTIONS as TRANSACTIONS_TOPIC
-from schemas.topics import USER_EVENTS, Topic
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """What is landed, validated, recomputed and published together."""
+class Landed:
+    """A topic, and the table of the lake that its usable records go to."""
 
     name: str
     topic: Topic
     table: LakeTable
+
+
+@dataclass(frozen=True)
+class Dataset(Landed):
+    """What is landed, validated, recomputed and published together."""
+
     never_null: tuple[str, ...]
 
     @property
@@ -39,3 +45,12 @@ DATASETS = {
         ("tenant_id", "transaction_id", "user_id", "status", "currency", "amount_minor", "order_time", *POSITION),
     ),
 }
+
+LANDED: dict[str, Landed] = {
+    **DATASETS,
+    "profiles": Landed("profiles", USER_PROFILES, PROFILES),
+    "inventory": Landed("inventory", INVENTORY_UPDATES, INVENTORY),
+    "tickets": Landed("tickets", SERVICE_TICKETS, TICKETS),
+    "signals": Landed("signals", EXTERNAL_SIGNALS, SIGNALS),
+}
+"""All that is landed: the datasets, then the states, which features and reports look up."""

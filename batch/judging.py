@@ -7,7 +7,8 @@ from functools import cache
 
 import polars as pl
 
-from batch.staging import Judged, RawRecords
+from batch.consume import RawRecords
+from batch.staging import Judged
 from schemas.codec import Resolver, resolve
 from schemas.frames import TIMESTAMP
 from schemas.registry import Registry

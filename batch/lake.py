@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import parquet_files_to_data_files, schema_to_pyarrow
+from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
+from pyiceberg.types import IntegerType
 
+from batch.files import LakeFile, Target
+from batch.storage import Storage
 from schemas.tables.lake import LakeTable
 
 CATALOG = "lake"
 NAMESPACE = "rivermeet"
+EPOCH = date(1970, 1, 1)
+ALL_PARTITIONS = 1 << 16
 
 SQLITE = "jdbc:sqlite:"
 DRIVERS = {"sqlite": "org.xerial:sqlite-jdbc:3.50.3.0", "postgresql": "org.postgresql:postgresql:42.7.7"}
 """Kind of database -> its driver's Maven coordinates."""
+S3_PACKAGE = "org.apache.iceberg:iceberg-aws-bundle:1.11.0"
 
 
 @dataclass(frozen=True)
@@ -28,11 +38,23 @@ class LakeConfig:
     """A JDBC address of SQLite or Postgres, or the URL of an Iceberg REST catalog."""
     warehouse: str
     """The folder or bucket of the tables: a path, or a URI of an object store."""
+    access: Mapping[str, str] = field(default_factory=dict)
+    """Under Iceberg's names: how to reach an object store (`s3.endpoint` ...) and to log in to a REST catalog."""
 
     @property
     def is_rest(self) -> bool:
         """Whether the catalog is a service."""
         return self.catalog_uri.startswith(("http://", "https://"))
+
+    @property
+    def storage(self) -> Storage:
+        """How to reach the files."""
+        return Storage({name: value for name, value in self.access.items() if name.startswith("s3.")})
+
+    @property
+    def on_s3(self) -> bool:
+        """Whether the files are in an object store that speaks S3."""
+        return self.warehouse.startswith(("s3://", "s3a://"))
 
     @property
     def warehouse_uri(self) -> str:
@@ -47,21 +69,31 @@ def spark_name(table: LakeTable) -> str:
 
 def spark_catalog(lake: LakeConfig) -> dict[str, str]:
     """Spark's configuration of the catalog, without the prefix that names it."""
+    kind = {"type": "rest"} if lake.is_rest else {"type": "jdbc", "jdbc.schema-version": "V1"}
     where = {"uri": lake.catalog_uri, "warehouse": lake.warehouse_uri}
-    return {"type": "rest", **where} if lake.is_rest else {"type": "jdbc", "jdbc.schema-version": "V1", **where}
+    files = {"io-impl": "org.apache.iceberg.aws.s3.S3FileIO"} if lake.on_s3 else {}
+    region = {"client.region": lake.access["s3.region"]} if "s3.region" in lake.access else {}
+    return {**kind, **where, **files, **region, **lake.access}
 
 
 def spark_packages(lake: LakeConfig) -> tuple[str, ...]:
-    """The database drivers that Spark needs for the catalog."""
-    return tuple(package for kind, package in DRIVERS.items() if lake.catalog_uri.startswith(f"jdbc:{kind}:"))
+    """What Spark needs for this catalog and these files: a database driver, a client of the object store."""
+    drivers = [package for kind, package in DRIVERS.items() if lake.catalog_uri.startswith(f"jdbc:{kind}:")]
+    return (*drivers, *([S3_PACKAGE] if lake.on_s3 else []))
 
 
 def open_catalog(lake: LakeConfig) -> Catalog:
     """The same catalog without Spark: for metadata, which needs no JVM."""
-    if lake.is_rest:
-        return load_catalog(CATALOG, type="rest", uri=lake.catalog_uri, warehouse=lake.warehouse_uri)
-    make_folder(lake)
-    return load_catalog(CATALOG, type="sql", uri=_sqlalchemy(lake.catalog_uri), warehouse=lake.warehouse_uri)
+    if not lake.is_rest:
+        make_folder(lake)
+    return load_catalog(CATALOG, **python_catalog(lake))
+
+
+def python_catalog(lake: LakeConfig) -> dict[str, str]:
+    """pyiceberg's configuration of the catalog."""
+    kind, uri = ("rest", lake.catalog_uri) if lake.is_rest else ("sql", _sqlalchemy(lake.catalog_uri))
+    style = {"s3.force-virtual-addressing": "false"} if lake.access.get("s3.path-style-access") == "true" else {}
+    return {"type": kind, "uri": uri, "warehouse": lake.warehouse_uri, **lake.access, **style}
 
 
 def make_folder(lake: LakeConfig) -> None:
@@ -78,16 +110,54 @@ def _sqlalchemy(jdbc: str) -> str:
 
 
 def create_tables(catalog: Catalog, tables: Iterable[LakeTable]) -> None:
-    """Makes what is missing; existing tables are left as they are."""
+    """Makes what is missing: tables, and columns that a table has got since it was made."""
     catalog.create_namespace_if_not_exists(NAMESPACE)
     for table in tables:
         if not catalog.table_exists((NAMESPACE, table.name)):
             _create(catalog, table)
+        elif set(table.frame_schema) - {field.name for field in load_table(catalog, table).schema().fields}:
+            with load_table(catalog, table).update_schema() as change:
+                change.union_by_name(table.arrow_schema)
 
 
 def load_table(catalog: Catalog, table: LakeTable) -> Table:
     """The table as of now."""
     return catalog.load_table((NAMESPACE, table.name))
+
+
+def target(table: Table, storage: Storage) -> Target:
+    """The table as its writers see it."""
+    return Target(table.location(), schema_to_pyarrow(table.schema()), storage)
+
+
+def append(table: Table, files: Iterable[str], properties: Mapping[str, str]) -> None:
+    """Makes the files part of the table, with the properties, in one commit, if the table is still as `table` has it.
+
+    Raises `CommitFailedException` if somebody else has committed since `table` was loaded: pyiceberg would then append
+    to whatever the table is by now, and only the caller knows whether that is still right.
+    """
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    with (
+        table.transaction() as transaction,
+        transaction.update_snapshot(snapshot_properties=dict(properties)).merge_append() as appended,
+    ):
+        for file in parquet_files_to_data_files(table.io, table.metadata, iter(files)):
+            appended.append_data_file(file)
+
+
+def files_of(table: Table, snapshot_id: int) -> tuple[LakeFile, ...]:
+    """The data files of a snapshot, in an order that depends on nothing but their content's place in the log."""
+    found = [_lake_file(table, task.file) for task in table.scan(snapshot_id=snapshot_id).plan_files()]
+    return tuple(sorted(found, key=lambda file: (file.day, file.first_partition, file.uri)))
+
+
+def _lake_file(table: Table, file: DataFile) -> LakeFile:
+    partition = table.schema().find_field("log_partition").field_id
+    bounds = [bound.get(partition) for bound in (file.lower_bounds or {}, file.upper_bounds or {})]
+    first, last = (from_bytes(IntegerType(), bound) if bound else None for bound in bounds)
+    day = EPOCH + timedelta(days=file.partition[0])
+    partitions = (0, ALL_PARTITIONS) if first is None or last is None else (first, last)
+    return LakeFile(file.file_path, day, file.record_count, file.file_size_in_bytes, *partitions)
 
 
 def _create(catalog: Catalog, table: LakeTable) -> None:

@@ -6,26 +6,39 @@ nothing, and its dead letters are written again at the same positions, by which 
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyiceberg.catalog import Catalog
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-from pyspark.sql.pandas.types import from_arrow_schema
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table
 
-from batch.lake import create_tables, load_table, spark_name
-from batch.landings import LANDING, LandedDay, LandedRange, commits
+from batch.consume import Span
+from batch.lake import append, create_tables, load_table, target
+from batch.landings import LANDING, LandedRange, commits
 from batch.log import LogEnds, read_ends
 from batch.ranges import Covered, LogReplaced, Range, check_same_log, covered_by, landed_until, next_range
-from batch.staging import RAW_COLUMNS, REFUSAL, Judge, Stage, staged_schema
+from batch.staging import Judge, Stage, Staged, units_of
+from batch.storage import Storage
+from batch.workers import Workers
 from schemas.tables.lake import DEAD_LETTERS, LakeTable
 
 log = logging.getLogger(__name__)
+
+COMMITS = 8
+"""How often a commit is tried that others come before."""
+PAUSE_SECONDS = 0.1
+
+
+class Overtaken(Exception):
+    """Another landing brought the range, or a part of it, meanwhile. Nothing was committed; land what is left."""
+
+    def __init__(self) -> None:
+        super().__init__("another landing of the topic was first; land again")
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,10 @@ class LandingOptions:
     epoch: int = 1
     topic_id: str = ""
     """The id that the topic must have; any if empty, unless something of the epoch was landed before."""
-    chunk: int = 500_000
+    chunk: int = 2_000_000
     """How many offsets one commit takes at most."""
+    width: int = 2
+    """How many units of work there are at least, if there is as much to do."""
     accept_loss: bool = False
     """Land on although Kafka has deleted records that were never landed."""
 
@@ -72,8 +87,9 @@ class LandingReport:
 class Lander:
     """The landing of one topic with everything it needs."""
 
-    spark: SparkSession
+    workers: Workers
     catalog: Catalog
+    storage: Storage
     kafka: Mapping[str, str]
     """Configuration of a Kafka client, under librdkafka's names."""
     source: Source
@@ -95,51 +111,42 @@ class Lander:
         return self._report(landed)
 
     def _land_next(self, ends: LogEnds) -> LandedRange:
-        before = commits(load_table(self.catalog, self.source.table))
+        table = load_table(self.catalog, self.source.table)
+        before = commits(table)
         have = covered_by(before, self.options.epoch)
         if any(ends.end.get(p, 0) < offset for p, offset in have.offsets.items()):
             # Another landing may have gone past them since they were taken; if not, the check below refuses the log.
             ends = read_ends(self.kafka, self.source.topic, self.clock)
         check_same_log(ends, self.options.epoch, before, have)
         todo = next_range(ends, have, self.options.chunk, accept_loss=self.options.accept_loss)
-        staged = self._stage(todo, have.append_times).persist(StorageLevel.DISK_ONLY)
+        staged = self._stage(todo, have.append_times)
+        landed = self._describe(ends, todo, have, staged)
         try:
-            landed = self._describe(ends, todo, have, staged)
-            self._commit(staged, landed)
-        finally:
-            staged.unpersist()
+            self._commit(table, have, staged, landed)
+        except Overtaken:
+            self._discard(file for one in staged for file in one.files)
+            return self._land_next(ends)
         log.info("landed %d records of %s, %d of them dead letters", landed.records, landed.topic, landed.dead_letters)
         return landed
 
-    def _stage(self, todo: Range, append_times: Mapping[int, int]) -> DataFrame:
-        stage = Stage(self.source.topic, self.options.epoch, self.source.table, self.source.judge, dict(append_times))
-        schema = from_arrow_schema(staged_schema(self.source.table))
-        if not todo.offsets:
-            return self.spark.createDataFrame([], schema)
-        reader = self.spark.read.format("kafka").options(**kafka_options(self.kafka), failOnDataLoss="true")
-        raw = reader.options(
-            assign=json.dumps({self.source.topic: sorted(todo.end)}),
-            startingOffsets=self._offsets(todo.read_from),
-            endingOffsets=self._offsets(todo.end),
-        ).load()
-        return raw.select(*RAW_COLUMNS).mapInArrow(stage, schema)
-
-    def _offsets(self, offsets: Mapping[int, int]) -> str:
-        return json.dumps({self.source.topic: {str(p): offset for p, offset in offsets.items()}})
-
-    def _describe(self, ends: LogEnds, todo: Range, have: Covered, staged: DataFrame) -> LandedRange:
-        """Counts what was staged; this is also what fills the cache."""
-        rows = (
-            staged.groupBy("log_partition", "day", F.col("reason").isNotNull().alias("dead"))
-            .agg(
-                F.count("*").alias("records"),
-                F.min("log_offset").alias("first_offset"),
-                F.max("log_offset").alias("last_offset"),
-                (F.max(F.unix_millis("append_time"))).alias("append_time"),
-            )
-            .collect()
+    def _stage(self, todo: Range, append_times: Mapping[int, int]) -> list[Staged]:
+        table, dead = (load_table(self.catalog, one) for one in (self.source.table, DEAD_LETTERS))
+        stage = Stage(
+            kafka=self.kafka,
+            topic=self.source.topic,
+            epoch=self.options.epoch,
+            table=self.source.table,
+            judge=self.source.judge,
+            target=target(table, self.storage),
+            dead_target=target(dead, self.storage),
         )
-        append_times = _greatest(have.append_times, rows)
+        spans = [Span(p, todo.read_from[p], todo.end[p]) for p in todo.end]
+        return self.workers.run(stage, units_of(spans, append_times, self.options.width), todo.offsets)
+
+    def _describe(self, ends: LogEnds, todo: Range, have: Covered, staged: Sequence[Staged]) -> LandedRange:
+        append_times = dict(have.append_times)
+        for one in staged:
+            append_times |= one.append_times
         return LandedRange(
             topic=ends.topic,
             topic_id=ends.topic_id,
@@ -148,19 +155,41 @@ class Lander:
             end=todo.end,
             taken_at=landed_until(ends, todo, append_times),
             append_times=append_times,
-            records=sum(row.records for row in rows),
-            dead_letters=sum(row.records for row in rows if row.dead),
-            days=_days(rows),
+            records=sum(one.records for one in staged),
+            dead_letters=sum(one.dead_letters for one in staged),
+            days=tuple(sorted((day for one in staged for day in one.days), key=lambda day: (day.day, day.partition))),
             lost=todo.lost,
         )
 
-    def _commit(self, staged: DataFrame, landed: LandedRange) -> None:
-        dead = staged.where("reason IS NOT NULL").withColumn("topic", F.lit(landed.topic))
-        if landed.dead_letters:
-            dead.select(*DEAD_LETTERS.frame_schema).writeTo(spark_name(DEAD_LETTERS)).append()
-        usable = staged.where("reason IS NULL").drop(*REFUSAL)
-        target = usable.writeTo(spark_name(self.source.table))
-        target.option(f"snapshot-property.{LANDING}", landed.to_json()).append()
+    def _commit(self, table: Table, have: Covered, staged: Sequence[Staged], landed: LandedRange) -> None:
+        dead = [file for one in staged for file in one.dead_files]
+        if dead:
+            self._append(lambda: load_table(self.catalog, DEAD_LETTERS), dead, {})
+        loaded = [table]
+        files = [file for one in staged for file in one.files]
+        self._append(lambda: loaded.pop() if loaded else self._unmoved(have), files, {LANDING: landed.to_json()})
+
+    def _append(self, load: Callable[[], Table], files: Sequence[str], properties: Mapping[str, str]) -> None:
+        """Appends, again if something else was committed at the same moment."""
+        for attempt in range(COMMITS):
+            try:
+                return append(load(), files, properties)
+            except CommitFailedException:
+                if attempt == COMMITS - 1:
+                    raise
+                time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - spreads attempts, no secret
+        return None
+
+    def _unmoved(self, have: Covered) -> Table:
+        """The table of now, if it covers what it did: then what came between was maintenance. Raises `Overtaken`."""
+        table = load_table(self.catalog, self.source.table)
+        if covered_by(commits(table), self.options.epoch).offsets != have.offsets:
+            raise Overtaken
+        return table
+
+    def _discard(self, files: Iterable[str]) -> None:
+        for file in files:
+            self.storage.delete(file)
 
     def _report(self, landed: list[LandedRange]) -> LandingReport:
         first, last = landed[0], landed[-1]
@@ -177,31 +206,3 @@ class Lander:
             dead_letters=sum(one.dead_letters for one in landed),
             lost=sum(offset - one.start[p] for one in landed for p, offset in one.lost.items()),
         )
-
-
-def kafka_options(client: Mapping[str, str]) -> dict[str, str]:
-    """Spark's options for a configuration under librdkafka's names."""
-    config = dict(client)
-    user, password = config.pop("sasl.username", None), config.pop("sasl.password", "")
-    options = {f"kafka.{name}": value for name, value in config.items()}
-    if user is not None:
-        module = "scram.ScramLoginModule" if "SCRAM" in config.get("sasl.mechanism", "") else "plain.PlainLoginModule"
-        login = f'username="{user}" password="{password}"'
-        options["kafka.sasl.jaas.config"] = f"org.apache.kafka.common.security.{module} required {login};"
-    return options
-
-
-def _greatest(before: Mapping[int, int], rows: Iterable[Row]) -> dict[int, int]:
-    after = dict(before)
-    for row in rows:
-        after[row.log_partition] = max(after.get(row.log_partition, 0), row.append_time)
-    return after
-
-
-def _days(rows: Iterable[Row]) -> tuple[LandedDay, ...]:
-    usable = [
-        LandedDay(row.day, row.log_partition, row.records, row.first_offset, row.last_offset)
-        for row in rows
-        if not row.dead
-    ]
-    return tuple(sorted(usable, key=lambda landed: (landed.day, landed.partition)))

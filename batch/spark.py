@@ -64,13 +64,28 @@ class SparkConfig:
 def spark_config(settings: Settings) -> SparkConfig:
     """What the settings say about Spark and the lake."""
     return SparkConfig(
-        lake=LakeConfig(settings.lake.catalog_uri, settings.lake.warehouse),
+        lake=lake_config(settings),
         state=settings.home / "batch",
         ivy=settings.spark_ivy,
         java_home=settings.spark_java_home,
         trust_store=settings.cache / "trust.p12",
         **settings.spark.model_dump(),
     )
+
+
+def lake_config(settings: Settings) -> LakeConfig:
+    """What the settings say about the lake."""
+    lake, s3 = settings.lake, settings.lake.s3
+    access = {
+        "token": lake.token.get_secret_value(),
+        "s3.endpoint": s3.endpoint,
+        "s3.region": s3.region,
+        "s3.access-key-id": s3.access_key,
+        "s3.secret-access-key": s3.secret_key.get_secret_value(),
+        "s3.path-style-access": "true" if s3.path_style else "",
+    }
+    given = {name: value for name, value in access.items() if value}
+    return LakeConfig(lake.catalog_uri, lake.warehouse, given)
 
 
 def spark_properties(config: SparkConfig) -> dict[str, str]:

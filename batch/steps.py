@@ -12,7 +12,7 @@ from functools import cached_property
 from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
-from batch.datasets import DATASETS, Dataset
+from batch.datasets import DATASETS, LANDED, Dataset, Landed
 from batch.derive import Derivation, DerivedReport, derive
 from batch.gate import GateReport, validate
 from batch.judging import RegistryJudge
@@ -26,6 +26,7 @@ from batch.results import Manifest, Results
 from batch.snapshot import Pinned, pin
 from batch.spark import SparkConfig, spark_config, spark_session
 from batch.warehouse import PublishReport, binding, copy_landings, publish_run
+from batch.workers import Workers
 from infra.clients.clickhouse import Client, connect
 from infra.settings import Settings
 from schemas.checks import Severity
@@ -75,6 +76,11 @@ class Steps:
         """The one session of the process."""
         return self.resources.enter_context(spark_session(self.config))
 
+    @property
+    def workers(self) -> Workers:
+        """Where units of work run: here, or on Spark, which starts then."""
+        return Workers(lambda: self.spark)
+
     @cached_property
     def catalog(self) -> Catalog:
         """The lake's catalog."""
@@ -95,20 +101,23 @@ class Steps:
         """What makes a session."""
         return SessionRules(gap=timedelta(minutes=self.settings.session_gap_minutes))
 
-    def pinned(self, dataset: Dataset, snapshot_id: int | None = None) -> Pinned:
+    def pinned(self, dataset: Landed, snapshot_id: int | None = None) -> Pinned:
         """The snapshot to work on, by default the newest."""
         create_tables(self.catalog, [dataset.table])
         return pin(load_table(self.catalog, dataset.table), dataset.table, snapshot_id)
 
-    def land(self, dataset: Dataset, chunk: int, *, accept_loss: bool) -> LandingReport:
-        """Lands the dataset's topic up to its present end."""
+    def land(self, dataset: Landed, chunk: int, *, accept_loss: bool) -> LandingReport:
+        """Lands a topic up to its present end."""
         bound = binding(self.client, dataset.topic.name)
-        judge = RegistryJudge(DATASETS[dataset.name].topic.name, self.settings.registry.url)
+        judge = RegistryJudge(LANDED[dataset.name].topic.name, self.settings.registry.url)
         source = Source(dataset.topic.name, dataset.table, judge)
-        options = LandingOptions(bound.epoch, bound.topic_id, chunk, accept_loss)
+        width = self.settings.spark.shuffle_partitions
+        options = LandingOptions(bound.epoch, bound.topic_id, chunk, width, accept_loss)
         kafka = self.settings.kafka.client_config()
-        report = Lander(self.spark, self.catalog, kafka, source, options, self.clock).land()
-        copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
+        storage = self.config.lake.storage
+        report = Lander(self.workers, self.catalog, storage, kafka, source, options, self.clock).land()
+        if dataset.name in DATASETS:
+            copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
         return report
 
     def missed(self, day: date) -> list[date]:

@@ -107,11 +107,27 @@ class Cassandra(_Frozen):
     replication: PositiveInt = 1
 
 
+class S3(_Frozen):
+    """An object store that speaks S3; what is empty comes from the environment, as Amazon's own tools take it."""
+
+    endpoint: str = ""
+    region: str = ""
+    access_key: str = ""
+    secret_key: SecretStr = SecretStr("")
+    path_style: bool = False
+
+
 class Lake(_Frozen):
-    """The Iceberg catalog (a JDBC address) and the folder or bucket of the tables; by default below ``<home>/lake``."""
+    """The Iceberg catalog and the folder or bucket of the tables; by default SQLite and files below ``<home>/lake``.
+
+    ``catalog_uri`` is a JDBC address of SQLite or Postgres, or the URL of a REST catalog, to which ``token`` logs in.
+    ``warehouse`` is a path or ``s3://bucket/folder``.
+    """
 
     catalog_uri: str = ""
     warehouse: str = ""
+    token: SecretStr = SecretStr("")
+    s3: S3 = S3()
 
 
 class Spark(_Frozen):
@@ -246,7 +262,7 @@ def load_settings(home: Path | None = None) -> Settings:
         "catalog_uri": settings.lake.catalog_uri or f"jdbc:sqlite:{folder / 'lake' / 'catalog.db'}",
         "warehouse": settings.lake.warehouse or str(folder / "lake" / "warehouse"),
     }
-    return settings.model_copy(update={"home": folder, "lake": Lake(**lake)})
+    return settings.model_copy(update={"home": folder, "lake": settings.lake.model_copy(update=lake)})
 
 
 def read_stack_file(home: Path) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import polars as pl
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from batch.staging import Judged, RawRecords
+from batch.consume import RawRecords
+from batch.staging import Judged
 from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS
 from schemas.topics import USER_EVENTS
 

@@ -18,6 +18,8 @@ from batch.gate import _run, validate
 from batch.lake import load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.snapshot import pin
+from batch.storage import Storage
+from batch.workers import Workers
 from schemas.checks import Severity, holds
 from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS
 from schemas.rules import rules_for
@@ -131,7 +133,8 @@ def test_a_day_is_let_through_warned_about_or_refused(
     log = topic(2)
     source = Source(log.name, EVENTS, judge_json)
     clock = lambda: datetime(2100, 1, 1, tzinfo=UTC)  # noqa: E731
-    lander = Lander(spark, catalog, {"bootstrap.servers": log.bootstrap}, source, LandingOptions(), clock)
+    kafka = {"bootstrap.servers": log.bootstrap}
+    lander = Lander(Workers(lambda: spark), catalog, Storage(), kafka, source, LandingOptions(), clock)
 
     log.send({0: [event("s", "a", "2026-03-02T10:00:00"), b"bad"]})
     lander.land()

@@ -14,9 +14,11 @@ from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
 from batch.judging import RegistryJudge
-from batch.lake import load_table, spark_name
+from batch.lake import load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.landings import commits
+from batch.storage import Storage
+from batch.workers import INLINE_ROWS, Workers
 from schemas.codec import encode_record, header, resolve
 from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS
 from schemas.registry import Registry
@@ -49,14 +51,19 @@ def values(ids: dict[int, int]) -> list[bytes]:
     return [*good, b"", b"no avro", good[0][:-1], good[0] + b"x", header(999_999) + good[0][5:]]
 
 
-def landed(spark: SparkSession, catalog: Catalog, log: TestTopic, url: str) -> Lander:
+def landed(workers: Workers, catalog: Catalog, log: TestTopic, url: str) -> Lander:
     source = Source(log.name, EVENTS, RegistryJudge(USER_EVENTS.name, url))
-    kafka = {"bootstrap.servers": log.bootstrap}
-    return Lander(spark, catalog, kafka, source, LandingOptions(), lambda: datetime(2100, 1, 1, tzinfo=UTC))
+    kafka, now = {"bootstrap.servers": log.bootstrap}, datetime(2100, 1, 1, tzinfo=UTC)
+    return Lander(workers, catalog, Storage(), kafka, source, LandingOptions(), lambda: now)
 
 
-def test_spark_and_the_speed_layer_decide_alike(
-    spark: SparkSession,
+@pytest.fixture(params=[0, INLINE_ROWS], ids=["on Spark", "in this process"])
+def workers(request: pytest.FixtureRequest, spark: SparkSession) -> Workers:
+    return Workers(lambda: spark, request.param)
+
+
+def test_a_landing_and_the_speed_layer_decide_alike(
+    workers: Workers,
     catalog: Catalog,
     topic: Callable[[int], TestTopic],
     registry_url: str,
@@ -64,9 +71,9 @@ def test_spark_and_the_speed_layer_decide_alike(
 ) -> None:
     log = topic(1)
     log.send({0: values})
-    report = landed(spark, catalog, log, registry_url).land()
-    rows = from_arrow(spark.table(spark_name(EVENTS)).toArrow(), EVENT_COLUMNS).sort("log_offset")
-    dead = from_arrow(spark.table(spark_name(DEAD_LETTERS)).toArrow(), DEAD_LETTER_COLUMNS).sort("log_offset")
+    report = landed(workers, catalog, log, registry_url).land()
+    rows = from_arrow(load_table(catalog, EVENTS).scan().to_arrow(), EVENT_COLUMNS).sort("log_offset")
+    dead = from_arrow(load_table(catalog, DEAD_LETTERS).scan().to_arrow(), DEAD_LETTER_COLUMNS).sort("log_offset")
     times = pl.concat([part.select("log_offset", "append_time") for part in (rows, dead)]).sort("log_offset")
     positions = times.select(
         pl.lit(1, pl.Int32).alias("log_epoch"), pl.lit(0, pl.Int32).alias("log_partition"), "log_offset", "append_time"
@@ -80,11 +87,11 @@ def test_spark_and_the_speed_layer_decide_alike(
 
 
 def test_a_registry_that_is_down_stops_the_landing(
-    spark: SparkSession, catalog: Catalog, topic: Callable[[int], TestTopic], values: list[bytes]
+    workers: Workers, catalog: Catalog, topic: Callable[[int], TestTopic], values: list[bytes]
 ) -> None:
     log = topic(1)
     log.send({0: values[:1]})
-    with pytest.raises(Exception, match="RegistryUnavailable"):
-        landed(spark, catalog, log, "http://127.0.0.1:9").land()
+    with pytest.raises(Exception, match="registry"):
+        landed(workers, catalog, log, "http://127.0.0.1:9").land()
     assert commits(load_table(catalog, EVENTS)) == []
     assert load_table(catalog, DEAD_LETTERS).current_snapshot() is None

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 from pyiceberg.catalog import Catalog
+from pyiceberg.table import Table
 from pyspark.sql import SparkSession
 
-from batch.lake import load_table, spark_name
+from batch.lake import append, load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.landings import commits
 from batch.log import read_ends
 from batch.ranges import LogReplaced, RecordsExpired, covered_by
+from batch.storage import Storage
+from batch.workers import Workers
 from schemas.frames import EVENT_COLUMNS
 from schemas.tables.lake import DEAD_LETTERS, EVENTS, LakeTable, from_arrow
 from tests.batch.logs import TestTopic, event, judge_json
@@ -29,7 +32,7 @@ Topics = Callable[[int], TestTopic]
 @pytest.fixture
 def lander(spark: SparkSession, catalog: Catalog, topic: Topics) -> Lander:
     source = Source(topic(3).name, EVENTS, judge_json)
-    return Lander(spark, catalog, {}, source, LandingOptions(), lambda: NOON)
+    return Lander(Workers(lambda: spark), catalog, Storage(), {}, source, LandingOptions(), lambda: NOON)
 
 
 def of(lander: Lander, log: TestTopic, **options: object) -> Lander:
@@ -39,7 +42,7 @@ def of(lander: Lander, log: TestTopic, **options: object) -> Lander:
 
 
 def rows(lander: Lander, table: LakeTable = EVENTS) -> pl.DataFrame:
-    return from_arrow(lander.spark.table(spark_name(table)).toArrow(), table.columns)
+    return from_arrow(load_table(lander.catalog, table).scan().to_arrow(), table.columns)
 
 
 def positions(lander: Lander, table: LakeTable = EVENTS) -> list[tuple[int, int]]:
@@ -90,17 +93,17 @@ def test_chunks_bound_a_commit_and_claim_no_more_than_they_bring(lander: Lander,
     assert positions(lander) == [(p, i) for p in (0, 1) for i in range(5)]
 
 
-def dies_at_events(table: LakeTable) -> str:
-    if table is EVENTS:
+def dies_at_events(table: Table, files: Iterable[str], properties: Mapping[str, str]) -> None:
+    if properties:
         raise RuntimeError("killed")
-    return spark_name(table)
+    append(table, files, properties)
 
 
 def test_a_landing_that_dies_after_its_dead_letters_has_landed_nothing(lander: Lander, topic: Topics) -> None:
     log = topic(1)
     log.send({0: [b"bad", event("s", "a", "2026-03-02T10:00:00")]})
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        patch.setattr("batch.land.spark_name", dies_at_events)
+        patch.setattr("batch.land.append", dies_at_events)
         of(lander, log).land()
     assert not commits(load_table(lander.catalog, EVENTS))
     of(lander, log).land()

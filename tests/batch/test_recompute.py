@@ -15,13 +15,15 @@ from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
 from batch.fold import event_tables, fold_events
-from batch.lake import create_tables, load_table, spark_name
+from batch.lake import create_tables, load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.publication import NotYetPublishable, Publication
 from batch.ranges import Covered
 from batch.recompute import Recompute
 from batch.results import Manifest, NoSuchRun, Results
 from batch.snapshot import NothingLanded, pin
+from batch.storage import Storage
+from batch.workers import Workers
 from schemas.frames import EVENT_COLUMNS
 from schemas.sessions import SessionRules
 from schemas.tables.lake import EVENTS, from_arrow
@@ -44,7 +46,8 @@ def log(topic: Topics) -> TestTopic:
 @pytest.fixture
 def lander(spark: SparkSession, catalog: Catalog, log: TestTopic) -> Lander:
     source = Source(log.name, EVENTS, judge_json)
-    return Lander(spark, catalog, {"bootstrap.servers": log.bootstrap}, source, LandingOptions(), lambda: LATER)
+    kafka = {"bootstrap.servers": log.bootstrap}
+    return Lander(Workers(lambda: spark), catalog, Storage(), kafka, source, LandingOptions(), lambda: LATER)
 
 
 @pytest.fixture
@@ -54,11 +57,11 @@ def results(tmp_path: Path) -> Results:
 
 def recompute(lander: Lander, results: Results, published: Iterable[Publication] = ()) -> Recompute:
     pinned = pin(load_table(lander.catalog, EVENTS), EVENTS)
-    return Recompute(lander.spark, results, pinned, {one.day: one for one in published}, RULES, 2)
+    return Recompute(lander.workers.spark(), results, pinned, {one.day: one for one in published}, RULES, 2)
 
 
 def landed(lander: Lander) -> pl.DataFrame:
-    return from_arrow(lander.spark.table(spark_name(EVENTS)).toArrow(), EVENT_COLUMNS)
+    return from_arrow(load_table(lander.catalog, EVENTS).scan().to_arrow(), EVENT_COLUMNS)
 
 
 def table(results: Results, manifest: Manifest, name: str) -> pl.DataFrame:

@@ -1,0 +1,35 @@
+"""Where units of work run: in this process while there is little to do, else as tasks of Spark.
+
+A unit is a pure function of what it is handed and of files that do not change, and writes only files of names that
+nobody else uses. So it may run twice: only the answer of the attempt that is reported counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pyspark.sql import SparkSession
+
+Unit = TypeVar("Unit")
+Answer = TypeVar("Answer")
+
+INLINE_ROWS = 300_000
+"""Up to here the start of Spark takes longer than the work."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Runs units of work. `spark` is called, and with it Spark started, when there is work for it."""
+
+    spark: Callable[[], SparkSession]
+    inline_rows: int = INLINE_ROWS
+
+    def run(self, work: Callable[[Unit], Answer], units: Sequence[Unit], rows: int) -> list[Answer]:
+        """The answers in the order of the units, of `rows` rows in all."""
+        if rows <= self.inline_rows or not units:
+            return [work(unit) for unit in units]
+        tasks = self.spark().sparkContext.parallelize(units, len(units)).map(work)
+        answers: list[Answer] = tasks.collect()
+        return answers
