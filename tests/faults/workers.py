@@ -1,0 +1,109 @@
+"""Workers of the speed layer as processes, each behind a proxy of its own to the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from infra.settings import ROOT, Settings
+from tests.faults.proxy import Proxy
+
+END_SECONDS = 30.0
+"""A worker that is asked to end has ended by then, whatever hangs."""
+
+
+class Worker:
+    """One worker: `python -m streams`, or with `given` the test's own start of it (`tests.faults.worker`)."""
+
+    def __init__(self, name: str, home: Path, settings: Settings, given: dict[str, Any] | None) -> None:
+        self.name, self.home, self._settings, self._given = name, home, settings, given
+        self.home.mkdir(parents=True)
+        self.proxy = Proxy(settings.clickhouse.host, settings.clickhouse.port)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    def start(self) -> None:
+        """Start the process; it joins the group by itself."""
+        program = ("streams",) if self._given is None else ("tests.faults.worker", json.dumps(self._given))
+        with self._log.open("ab") as out:
+            self.process = subprocess.Popen(
+                (sys.executable, "-m", *program), cwd=ROOT, env=self._environment(), stdout=out, stderr=out
+            )
+        self.starts += 1
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to a living process."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait(END_SECONDS)
+
+    def terminate(self) -> int:
+        """Ask it to end, and answer its exit code; fails if it does not end in time."""
+        self.signal(signal.SIGTERM)
+        assert self.process is not None
+        return self.process.wait(END_SECONDS)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs, or is paused."""
+        return self.process is not None and self.process.poll() is None
+
+    def close(self) -> None:
+        """End it whatever its state."""
+        if self.alive:
+            self.signal(signal.SIGCONT)
+            self.kill()
+        self.proxy.close()
+
+    def status(self) -> dict[str, Any]:
+        """What it last said of itself; empty before that."""
+        try:
+            status: dict[str, Any] = json.loads((self.home / "run" / "worker.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return status if self.process is not None and status.get("pid") == self.process.pid else {}
+
+    def holds(self) -> int:
+        """How many partitions it reads."""
+        return len(self.status().get("partitions", ()))
+
+    def resident(self) -> tuple[int, int]:
+        """Bytes of memory and open files, (0, 0) if it does not run."""
+        try:
+            process = psutil.Process(self.process.pid if self.process else -1)
+            return process.memory_info().rss, process.num_fds()
+        except (psutil.Error, ValueError):
+            return 0, 0
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of its log."""
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    @property
+    def _log(self) -> Path:
+        return self.home / "worker.log"
+
+    def _environment(self) -> dict[str, str]:
+        store = self._settings.clickhouse
+        return os.environ | {
+            "RIVERMEET_HOME": str(self.home),
+            "RIVERMEET_KAFKA__BOOTSTRAP": self._settings.kafka.bootstrap,
+            "RIVERMEET_REGISTRY__URL": self._settings.registry.url,
+            "RIVERMEET_CLICKHOUSE__HOST": "127.0.0.1",
+            "RIVERMEET_CLICKHOUSE__PORT": str(self.proxy.port),
+            "RIVERMEET_CLICKHOUSE__DATABASE": store.database,
+            "RIVERMEET_CLICKHOUSE__PASSWORD": store.password.get_secret_value(),
+        }
