@@ -128,7 +128,7 @@ def summarise(numbered: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
         last_offset=pl.col("log_offset").max(),
     )
     seen = _with_lists(rows, [_products(numbered, rules), _experiments(numbered, rules)])
-    return _flags(seen, rules).select("session_number", *SESSION_COLUMNS, *REACH_COLUMNS)
+    return with_flags(seen, rules).select("session_number", *SESSION_COLUMNS, *REACH_COLUMNS)
 
 
 def fold(used: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
@@ -164,7 +164,8 @@ def _count(kind: pl.Expr, name: str) -> pl.Expr:
     return (kind == name).sum().cast(pl.Int64)
 
 
-def _flags(rows: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
+def with_flags(rows: pl.DataFrame, rules: SessionRules) -> pl.DataFrame:
+    """Adds what follows from a session's other columns: visitor, duration, converted, overlong and engaged."""
     duration = (pl.col("session_end") - pl.col("session_start")).dt.total_milliseconds()
     rows = rows.with_columns(
         visitor_id=pl.coalesce("user_id", "session_id"),

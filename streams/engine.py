@@ -14,12 +14,12 @@ from typing import Protocol
 import polars as pl
 
 from infra.clients.clickhouse import Client, insert
-from schemas.frames import GROUP, ORDER_GROUP, utc_day
+from schemas.frames import utc_day
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.verdicts import READERS
 from streams import holes, orders, popularity, progress, sessions, states
-from streams.memory import Memory
+from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.slices import Slice
@@ -61,10 +61,13 @@ class NoOutputs:
 
 @dataclass(frozen=True)
 class Derived:
-    """What a tick will write, and the memory after it."""
+    """What a tick will write, and what the memory takes in afterwards."""
 
     writes: tuple[Write, ...]
-    memory: Memory
+    change: sessions.SessionChange
+    facts: orders.OrderChange
+    windows: popularity.WindowChange
+    after: dict[tuple[str, int], progress.Progress]
 
 
 class Engine:
@@ -77,6 +80,7 @@ class Engine:
         rules: SessionRules,
         horizon: Horizon,
         outputs: Outputs | None = None,
+        limits: MemoryLimits | None = None,
     ) -> None:
         self._client = client
         self._intake = intake
@@ -84,7 +88,7 @@ class Engine:
         self._rules = rules
         self._horizon = timedelta(days=horizon.days)
         self._history = History(client, horizon.days)
-        self._memory = Memory()
+        self.memory = Memory(limits)
 
     def tick(self, slices: Sequence[Slice]) -> None:
         """Applies the slices: returns when all their rows and the progress are written.
@@ -99,29 +103,32 @@ class Engine:
 
     def steps(self, records: Records) -> Iterator[Write]:
         """The writes of one tick in their order. The memory takes the tick in when the last one has been consumed."""
+        self._drop_what_is_newer(records)
         before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
         yield from self._beginnings(records, before)
+        self._restore(records, before)
         derived = self.derive(records, before)
         yield from derived.writes
-        self._memory = derived.memory
-        self._memory.evict()
+        self.memory.take_in(derived.change, derived.facts, derived.windows, derived.after)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
-        if topic == USER_EVENTS:
-            self._memory.forget_events(partitions)
-        elif topic == TRANSACTIONS:
-            self._memory.forget_facts(partitions)
-        for partition in partitions:
-            self._memory.progress.pop((topic, partition), None)
+        self.memory.forget(topic, partitions)
 
     def derive(self, records: Records, before: Standings) -> Derived:
         """Pure but for reading back what the memory does not hold. `before`: how far each partition is applied."""
-        change = self._sessions(records)
-        facts = self._orders(records)
+        starts, memory, history = records.starts, self.memory, self._history
+        change = sessions.apply(
+            memory.sessions,
+            records.events,
+            lambda groups: history.events(groups, starts(USER_EVENTS)),
+            self._rules,
+            self._horizon,
+        )
+        facts = orders.apply(memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS)))
         cold = utc_day("event_time") + self._horizon < utc_day("append_time")
         hot_events = change.used.filter(~cold)
-        windows = self._windows(records, hot_events, before)
+        windows = memory.windows.apply(hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS)))
         cold_order = utc_day("order_time") + self._horizon < utc_day("append_time")
         after = {
             (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, _watermark(records, r))
@@ -135,7 +142,7 @@ class Engine:
             "speed_duplicates": pl.concat([_repeated_events(change.duplicates), _repeated_orders(facts.duplicates)]),
             "speed_dead_letters": records.dead_letters,
             "speed_sessions": change.rows,
-            "speed_products": windows,
+            "speed_products": windows.rows,
             "speed_reach": change.reach,
             **states.rows(records.states),
             "speed_progress": pl.DataFrame(
@@ -143,11 +150,11 @@ class Engine:
                 schema=progress.PROGRESS_COLUMNS,
             ),
         }
-        return Derived(ordered(rows), self._remembered(change, facts, windows, after))
+        return Derived(ordered(rows), change, facts, windows, after)
 
     def _progress(self, tick: Range) -> progress.Progress:
         """Where the partition stands; it is written before anything waits, so that the views know of a hole."""
-        known = self._memory.progress.get((tick.topic, tick.partition))
+        known = self.memory.progress.get((tick.topic, tick.partition))
         found = known or progress.stored(self._client, tick.topic, tick.epoch, tick.partition)
         return found if found is not None and found.reaches(tick) else progress.begin(tick)
 
@@ -156,7 +163,7 @@ class Engine:
 
         Raises `WaitForPublication` while those records are in no published version of their day.
         """
-        known = self._memory.progress
+        known = self.memory.progress
         fresh = [r for r in records.ranges if known.get((r.topic, r.partition)) != before[r.topic, r.partition]]
         begun = [r for r in fresh if before[r.topic, r.partition].begins_past_records(r)]
         rows = [progress.row(r, before[r.topic, r.partition], r.first_append_time) for r in begun]
@@ -164,42 +171,35 @@ class Engine:
         for tick in fresh:
             holes.require_no_open_hole(self._client, tick, before[tick.topic, tick.partition])
 
-    def _sessions(self, records: Records) -> sessions.SessionChange:
-        touched = records.events.select(GROUP).unique(maintain_order=True)
-        missing = touched.join(self._memory.events, on=GROUP, how="anti")
-        known = self._memory.events.join(touched, on=GROUP, how="semi")
-        fetched = self._history.events(missing, records.starts(USER_EVENTS))
-        return sessions.apply(pl.concat([known, fetched]), records.events, self._rules, self._horizon)
+    def _drop_what_is_newer(self, records: Records) -> None:
+        """Where a tick does not begin where the memory ends, the memory of that partition is of no use."""
+        for tick in records.ranges:
+            known = self.memory.progress.get((tick.topic, tick.partition))
+            if known is not None and known.applied != tick.first:
+                self.memory.forget(tick.topic, [tick.partition])
 
-    def _orders(self, records: Records) -> orders.OrderChange:
-        touched = records.orders.select(ORDER_GROUP).unique(maintain_order=True)
-        missing = touched.join(self._memory.facts, on=ORDER_GROUP, how="anti")
-        known = self._memory.facts.join(touched, on=ORDER_GROUP, how="semi")
-        fetched = self._history.orders(missing, records.starts(TRANSACTIONS))
-        return orders.apply(pl.concat([known, fetched]), records.orders)
+    def _restore(self, records: Records, before: Standings) -> None:
+        """What must be known of a partition when it is first read: which ids are stored, and the open sessions."""
+        fresh = {
+            (r.topic, r.partition): r for r in records.ranges if (r.topic, r.partition) not in self.memory.restored
+        }
+        of_events = [partition for topic, partition in fresh if topic == USER_EVENTS]
+        of_orders = [partition for topic, partition in fresh if topic == TRANSACTIONS]
+        if of_events:
+            self.memory.sessions.seen.known.add(self._history.stored_sessions(of_events))
+        if of_orders:
+            self.memory.orders.known.add(self._history.stored_orders(of_orders))
+        for partition in of_events:
+            self._restore_sessions(fresh[USER_EVENTS, partition], before[USER_EVENTS, partition].watermark)
+        self.memory.restored |= fresh.keys()
 
-    def _windows(self, records: Records, hot_events: pl.DataFrame, before: Standings) -> pl.DataFrame:
-        new = popularity.count_windows(hot_events)
-        watermarks = {partition: before[USER_EVENTS, partition].watermark for partition in records.starts(USER_EVENTS)}
-        missing = popularity.unknown_windows(new, self._memory.windows, watermarks)
-        fetched = self._history.windows(missing, records.starts(USER_EVENTS))
-        return popularity.add(pl.concat([self._memory.windows, fetched]), new)
-
-    def _remembered(
-        self,
-        change: sessions.SessionChange,
-        facts: orders.OrderChange,
-        windows: pl.DataFrame,
-        after: dict[tuple[str, int], progress.Progress],
-    ) -> Memory:
-        old = self._memory
-        keys = popularity.WINDOW_KEYS
-        return Memory(
-            events=pl.concat([old.events.join(change.groups, on=GROUP, how="anti"), change.groups]),
-            facts=pl.concat([old.facts.join(facts.facts, on=ORDER_GROUP, how="anti"), facts.facts]),
-            windows=pl.concat([old.windows.join(windows, on=keys, how="anti"), windows]),
-            progress=old.progress | after,
-        )
+    def _restore_sessions(self, tick: Range, watermark: datetime | None) -> None:
+        self.memory.windows.begin({tick.partition: None if watermark is None else round(watermark.timestamp() * 1_000)})
+        if watermark is None:
+            return
+        stored = self._history.open_groups(tick.partition, watermark - self._rules.gap, tick.first, self.memory.room())
+        stored = stored.filter(pl.col("log_epoch") == tick.epoch)
+        sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
 
 
 def _watermark(records: Records, tick: Range) -> datetime | None:

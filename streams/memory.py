@@ -3,58 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import polars as pl
-
-from schemas.frames import GROUP
-from streams import orders, popularity, sessions
+from streams.orders import ORDER_IDENTITY, OrderChange
+from streams.popularity import WindowChange, WindowMemory
 from streams.progress import Progress
+from streams.records import TRANSACTIONS, USER_EVENTS
+from streams.seen import Seen
+from streams.sessions import SessionChange, SessionMemory
 
-MAX_EVENTS = 2_000_000
-MAX_FACTS = 1_000_000
-MAX_WINDOWS = 1_000_000
-
-
-def _empty(columns: dict[str, pl.DataType]) -> pl.DataFrame:
-    return pl.DataFrame(schema=columns)
+_LEFT = 0.75
+"""What an eviction leaves of a bound, so that the next one is far."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class MemoryLimits:
+    """The most that one worker keeps; what is over is read back from the store when a record touches it.
+
+    `groups` bounds sessions' groups, `events` the ids of their events; `orders` the transactions; `windows` the product
+    counters.
+    """
+
+    groups: int = 1_500_000
+    events: int = 15_000_000
+    orders: int = 1_000_000
+    windows: int = 2_000_000
+
+
 class Memory:
-    """`events`: used events of the groups in memory; `facts`: order facts; `windows`: product counts; `progress`."""
+    """What is known of stored events: groups of sessions, order facts, product windows, and how far all is applied."""
 
-    events: pl.DataFrame = field(default_factory=lambda: _empty(sessions.STATE_COLUMNS))
-    facts: pl.DataFrame = field(default_factory=lambda: _empty(orders.STATE_COLUMNS))
-    windows: pl.DataFrame = field(default_factory=lambda: _empty(popularity.WINDOW_COLUMNS))
-    progress: dict[tuple[str, int], Progress] = field(default_factory=dict)
+    def __init__(self, limits: MemoryLimits | None = None) -> None:
+        self._limits = limits or MemoryLimits()
+        self.sessions = SessionMemory()
+        self.orders = Seen(ORDER_IDENTITY)
+        self.windows = WindowMemory()
+        self.progress: dict[tuple[str, int], Progress] = {}
+        self.restored: set[tuple[str, int]] = set()
+        self._ticks = 0
 
-    def forget_events(self, partitions: Collection[int]) -> None:
-        """Drops groups and windows of these partitions."""
-        gone = pl.col("log_partition").is_in(list(partitions))
-        self.events, self.windows = self.events.filter(~gone), self.windows.filter(~gone)
+    @property
+    def bytes(self) -> int:
+        """About how much memory it takes."""
+        parts = (self.sessions.seen, self.sessions.fragments, self.orders, self.windows)
+        return sum(part.bytes for part in parts)
 
-    def forget_facts(self, partitions: Collection[int]) -> None:
-        """Drops order facts of these partitions."""
-        self.facts = self.facts.filter(~pl.col("log_partition").is_in(list(partitions)))
+    @property
+    def stamp(self) -> int:
+        """Grows with each tick: the age of what is remembered now."""
+        return self._ticks
 
-    def evict(self, max_events: int = MAX_EVENTS, max_facts: int = MAX_FACTS, max_windows: int = MAX_WINDOWS) -> None:
-        """Drops the oldest whole groups, facts and windows until half of each bound is used, where it is exceeded.
+    def take_in(
+        self,
+        change: SessionChange,
+        facts: OrderChange,
+        windows: WindowChange,
+        after: dict[tuple[str, int], Progress],
+    ) -> None:
+        """Remembers a tick, when all of it is written."""
+        self._ticks += 1
+        self.sessions.take_in(change.news, change.fragments, self._ticks)
+        self.orders.take_in(facts.news, self._ticks)
+        self.windows.take_in(windows)
+        self.progress |= after
+        self._evict()
 
-        What is dropped is stored, and comes back from the store when a new record touches it.
-        """
-        if self.events.height > max_events:
-            last = pl.col("append_time").max().over(GROUP)
-            self.events = _newest_half(self.events.with_columns(age=last), max_events).drop("age")
-        if self.facts.height > max_facts:
-            last = pl.col("log_offset").max().over(["tenant_id", "transaction_id", "log_partition"])
-            self.facts = _newest_half(self.facts.with_columns(age=last), max_facts).drop("age")
-        if self.windows.height > max_windows:
-            aged = self.windows.with_columns(age=pl.col("window_start"))
-            self.windows = _newest_half(aged, max_windows).drop("age")
+    def forget(self, topic: str, partitions: Collection[int]) -> None:
+        """Drops all that is known of these partitions."""
+        if topic == USER_EVENTS:
+            self.sessions.keep(self.sessions.seen.of_other_partitions(partitions))
+            self.windows.forget(partitions)
+        elif topic == TRANSACTIONS:
+            self.orders.keep(self.orders.of_other_partitions(partitions))
+        for partition in partitions:
+            self.progress.pop((topic, partition), None)
+            self.restored.discard((topic, partition))
 
+    def room(self) -> int:
+        """How many more groups of sessions fit."""
+        return max(0, int(_LEFT * self._limits.groups) - len(self.sessions.seen))
 
-def _newest_half(aged: pl.DataFrame, bound: int) -> pl.DataFrame:
-    """Rows younger than the age at half of the bound; equal ages stay or go together, so groups stay whole."""
-    limit = aged["age"].sort(descending=True)[bound // 2]
-    return aged.filter(pl.col("age") > limit)
+    def _evict(self) -> None:
+        """Drops the oldest whole groups, facts and windows where a bound is exceeded."""
+        limits, groups = self._limits, self.sessions.seen
+        if len(groups) > limits.groups or groups.records > limits.events:
+            share = min(limits.groups / len(groups), limits.events / max(1, groups.records))
+            self.sessions.keep(groups.newest(int(_LEFT * share * len(groups))))
+        if len(self.orders) > limits.orders:
+            self.orders.keep(self.orders.newest(int(_LEFT * limits.orders)))
+        if len(self.windows) > limits.windows:
+            self.windows.keep_newest(int(_LEFT * limits.windows))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from schemas.frames import TIMESTAMP, utc_day
-from schemas.products import COUNTERS, count, product_events, window_start
+from schemas.products import COUNTERS, product_events, window_start
+from streams.index import Flags, Index, Ints, Keys
+from streams.keys import group_keys, take, within
 
 WINDOW_KEYS = ("day", "window_start", "tenant_id", "product_id", "log_epoch", "log_partition")
 WINDOW_COLUMNS: dict[str, pl.DataType] = {
@@ -23,33 +26,118 @@ WINDOW_COLUMNS: dict[str, pl.DataType] = {
 }
 """A row of `speed_products`: counts as of the offset of the last event counted."""
 
-
-def count_windows(events: pl.DataFrame) -> pl.DataFrame:
-    """`WINDOW_COLUMNS` of used events."""
-    keyed = product_events(events).with_columns(day=utc_day("event_time"), window_start=window_start())
-    last = keyed.group_by(WINDOW_KEYS).agg(as_of=pl.col("log_offset").max())
-    return count(keyed, WINDOW_KEYS).join(last, on=WINDOW_KEYS).select(*WINDOW_COLUMNS)
+_FIGURES = ("as_of", *COUNTERS)
+_NO_TIME = np.iinfo(np.int64).min
 
 
-def unknown_windows(
-    touched: pl.DataFrame, memory: pl.DataFrame, watermarks: Mapping[int, datetime | None]
-) -> pl.DataFrame:
-    """The touched windows that must be fetched: not in memory, and not above everything that was applied before.
-
-    `watermarks`: partition -> greatest event time applied before this tick, None if nothing was.
-    """
-    known = [partition for partition, time in watermarks.items() if time is not None]
-    highest = pl.DataFrame(
-        {"log_partition": known, "watermark": [watermarks[partition] for partition in known]},
-        schema={"log_partition": pl.Int32, "watermark": TIMESTAMP},
+def count_windows(events: pl.DataFrame) -> tuple[pl.DataFrame, Keys]:
+    """`WINDOW_COLUMNS` of used events, and the key of each row."""
+    counted = product_events(events).with_columns(window_start=window_start())
+    first, second = within(group_keys(counted, "product_id"), counted, ("window_start",))
+    kind = pl.col("event_type")
+    rows = (
+        counted.with_columns(pl.Series("first", first), pl.Series("second", second), day=utc_day("event_time"))
+        .group_by("first", "second", maintain_order=True)
+        .agg(
+            *[pl.col(key).first() for key in WINDOW_KEYS],
+            as_of=pl.col("log_offset").max(),
+            **{name: (kind == of).sum().cast(pl.Int64) for name, of in COUNTERS.items()},
+        )
     )
-    missing = touched.join(memory, on=WINDOW_KEYS, how="anti").join(highest, on="log_partition")
-    return missing.filter(pl.col("window_start") <= pl.col("watermark")).select(WINDOW_KEYS)
+    return rows.select(*WINDOW_COLUMNS), (rows["first"].to_numpy(), rows["second"].to_numpy())
 
 
-def add(known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """The touched windows with what was known of them and what is new added up."""
-    relevant = known.join(new, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
-    sums = {name: pl.col(name).sum() for name in COUNTERS}
-    both = pl.concat([relevant, new]).group_by(WINDOW_KEYS, maintain_order=True)
-    return both.agg(as_of=pl.col("as_of").max(), **sums).select(*WINDOW_COLUMNS)
+@dataclass(frozen=True)
+class WindowChange:
+    """`rows` (`WINDOW_COLUMNS`) are written; `place` (-1 where new) and `keys` say where the memory puts them."""
+
+    rows: pl.DataFrame
+    keys: Keys
+    place: Ints
+
+
+class WindowMemory:
+    """Counts of windows. A window that starts after its partition's floor is in memory, or has no counts yet."""
+
+    def __init__(self) -> None:
+        self._index = Index()
+        self._keys: Keys = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+        self._figures = np.zeros((0, len(_FIGURES)), np.int64)
+        self._start, self._partition = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._floor: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._start)
+
+    @property
+    def bytes(self) -> int:
+        """Memory taken."""
+        return self._index.bytes + self._figures.nbytes + 4 * self._start.nbytes
+
+    def begin(self, watermarks: Mapping[int, int | None]) -> None:
+        """Of partitions seen for the first time no window is in memory: only those past the watermark have no counts.
+
+        `watermarks`: partition -> greatest event time applied before, ms; None if nothing was.
+        """
+        for partition, watermark in watermarks.items():
+            self._floor.setdefault(partition, _NO_TIME if watermark is None else watermark)
+
+    def apply(self, events: pl.DataFrame, fetch: Callable[[pl.DataFrame], pl.DataFrame]) -> WindowChange:
+        """Adds used events; `fetch` brings the stored counts (`WINDOW_COLUMNS`) of windows (`WINDOW_KEYS`)."""
+        new, keys = count_windows(events)
+        place = self._index.find(keys)
+        starts, partitions = new["window_start"].dt.timestamp("ms").to_numpy(), new["log_partition"].to_numpy()
+        floors = np.array([self._floor.get(number, _NO_TIME) for number in range(int(partitions.max(initial=0)) + 1)])
+        missing = new.filter(pl.Series((place < 0) & (starts <= floors[partitions]))).select(WINDOW_KEYS)
+        figures = new.select(_FIGURES).to_numpy().copy()
+        _add(figures, np.flatnonzero(place >= 0), self._figures[place[place >= 0]])
+        if missing.height:
+            stored = fetch(missing)
+            known = Index()
+            known.add(keys, np.arange(new.height))
+            _add(figures, known.find(_window_keys(stored)), stored.select(_FIGURES).to_numpy())
+        columns = [pl.Series(name, figures[:, number], pl.Int64) for number, name in enumerate(_FIGURES)]
+        return WindowChange(new.with_columns(columns), keys, place)
+
+    def take_in(self, change: WindowChange) -> None:
+        """Remembers what a written tick counted."""
+        figures = change.rows.select(_FIGURES).to_numpy()
+        old, new = np.flatnonzero(change.place >= 0), np.flatnonzero(change.place < 0)
+        self._figures[change.place[old]] = figures[old]
+        self._index.add(take(change.keys, new), np.arange(len(self), len(self) + len(new)))
+        self._keys = np.append(self._keys[0], change.keys[0][new]), np.append(self._keys[1], change.keys[1][new])
+        self._figures = np.concatenate([self._figures, figures[new]])
+        self._start = np.append(self._start, change.rows["window_start"].dt.timestamp("ms").to_numpy()[new])
+        self._partition = np.append(self._partition, change.rows["log_partition"].to_numpy()[new])
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """Drops the windows of these partitions."""
+        for partition in partitions:
+            self._floor.pop(partition, None)
+        self._keep(~np.isin(self._partition, list(partitions)))
+
+    def keep_newest(self, windows: int) -> None:
+        """Drops the oldest windows until at most so many are left."""
+        if windows < len(self):
+            self.raise_floor(int(np.sort(self._start)[-windows - 1]))
+
+    def raise_floor(self, start_ms: int) -> None:
+        """Drops the windows that start at or before a time."""
+        self._floor = {partition: max(floor, start_ms) for partition, floor in self._floor.items()}
+        self._keep(self._start > start_ms)
+
+    def _keep(self, kept: Flags) -> None:
+        self._keys = take(self._keys, kept)
+        self._figures, self._start, self._partition = self._figures[kept], self._start[kept], self._partition[kept]
+        self._index = Index()
+        self._index.add(self._keys, np.arange(len(self)))
+
+
+def _window_keys(rows: pl.DataFrame) -> Keys:
+    return within(group_keys(rows, "product_id"), rows, ("window_start",))
+
+
+def _add(figures: Ints, rows: Ints, known: Ints) -> None:
+    """Counts add up; `as_of` is the greater."""
+    figures[rows, 1:] += known[:, 1:]
+    figures[rows, 0] = np.maximum(figures[rows, 0], known[:, 0])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
 from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_GROUP
 from streams import orders, sessions
+from streams.index import Words
+from streams.known import HASH_SQL
 from streams.popularity import WINDOW_COLUMNS, WINDOW_KEYS, count_windows
 
-KEYS_PER_QUERY = 5_000
+KEYS_PER_QUERY = 50_000
 
 _EVENT_TABLES = ("events_speed", "events_cold", "batch_events")
 _ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
@@ -39,7 +43,8 @@ class History:
         self._horizon_days = horizon_days
 
     def events(self, groups: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
-        """All stored events (`streams.sessions.STATE_COLUMNS`) of these groups (`GROUP`), of any day."""
+        """All stored events (`streams.sessions.STATE_COLUMNS`) of the groups (`GROUP`) of these rows, of any day."""
+        groups = groups.select(GROUP).unique(maintain_order=True)
         parts = [
             self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, "(tenant_id, session_id) IN %(keys)s", {"keys": keys})
             for keys in _chunks(groups, ("tenant_id", "session_id"))
@@ -47,7 +52,8 @@ class History:
         return _known(parts, sessions.STATE_COLUMNS, groups, GROUP, below)
 
     def orders(self, transactions: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
-        """All stored facts (`streams.orders.STATE_COLUMNS`) of these transactions (`ORDER_GROUP`)."""
+        """All stored facts (`streams.orders.STATE_COLUMNS`) of the transactions (`ORDER_GROUP`) of these rows."""
+        transactions = transactions.select(ORDER_GROUP).unique(maintain_order=True)
         parts = [
             self._read(_ORDER_TABLES, orders.STATE_COLUMNS, "(tenant_id, transaction_id) IN %(keys)s", {"keys": keys})
             for keys in _chunks(transactions, ("tenant_id", "transaction_id"))
@@ -69,7 +75,42 @@ class History:
             for keys in _chunks(windows, ("tenant_id", "product_id"))
         ]
         stored = _below(pl.concat(parts), below) if parts else pl.DataFrame(schema=_WINDOW_EVENT_COLUMNS)
-        return count_windows(stored).join(windows, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
+        return count_windows(stored)[0].join(windows, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
+
+    def stored_sessions(self, partitions: Collection[int]) -> Words:
+        """The hash (`streams.known`) of every session id that the partitions have a stored event of."""
+        return self._hashes(_EVENT_TABLES, "session_id", partitions)
+
+    def stored_orders(self, partitions: Collection[int]) -> Words:
+        """The hash of every transaction id that the partitions have a stored fact of."""
+        return self._hashes(_ORDER_TABLES, "transaction_id", partitions)
+
+    def open_groups(self, partition: int, since: datetime, below: int, limit: int) -> pl.DataFrame:
+        """Stored events (`streams.sessions.STATE_COLUMNS`) of groups with an event at or after `since`.
+
+        One partition; all events of the group below the offset; at most so many groups, those with the latest events.
+        """
+        recent = (
+            "(tenant_id, session_id) IN (SELECT tenant_id, session_id FROM events_speed"
+            " WHERE day >= %(day)s AND log_partition = %(partition)s AND log_offset < %(below)s"
+            " AND event_time >= %(since)s GROUP BY tenant_id, session_id ORDER BY max(event_time) DESC LIMIT %(limit)s)"
+            " AND log_partition = %(partition)s AND log_offset < %(below)s"
+        )
+        parameters: dict[str, object] = {
+            "day": since.date(),
+            "since": since,
+            "partition": partition,
+            "below": below,
+            "limit": limit,
+        }
+        return self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, recent, parameters)
+
+    def _hashes(self, tables: tuple[str, ...], entity: str, partitions: Collection[int]) -> Words:
+        found = HASH_SQL.format(tenant="tenant_id", entity=entity)
+        each = f"SELECT DISTINCT {found} AS hash FROM {{}} WHERE log_partition IN %(partitions)s"
+        union = " UNION DISTINCT ".join(each.format(table) for table in tables)
+        rows = select(self._client, union, {"hash": pl.UInt64()}, {"partitions": list(partitions)})
+        return rows["hash"].to_numpy().astype(np.uint64)
 
     def _read(
         self, tables: tuple[str, ...], columns: Mapping[str, pl.DataType], where: str, parameters: dict[str, object]

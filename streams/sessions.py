@@ -1,4 +1,4 @@
-"""Sessions of the speed layer: whole groups, folded from all their events, known or fetched.
+"""Sessions of the speed layer: whole groups, folded from all their events, as fragments in memory or events fetched.
 
 The memory is only a cache of stored events. A group that is not in it is fetched from the store below the start of the
 slice, so no row is ever made from a part of a group.
@@ -6,14 +6,20 @@ slice, so no row is ever made from a part of a group.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 
-from schemas.frames import EVENT_COLUMNS, GROUP, utc_day
+from schemas.fragments import FRAGMENT_COLUMNS, fold, fragments_of, lists, sessions_of
+from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.lateness import LATE_AFTER
-from schemas.sessions import SESSION_COLUMNS, SessionRules, first_offsets, number_sessions, summarise
+from schemas.sessions import SESSION_COLUMNS, SessionRules, with_flags
+from streams.index import Ints
+from streams.runs import Runs
+from streams.seen import Identity, Judged, News, Seen
 
 STATE_COLUMNS = {
     column: EVENT_COLUMNS[column]
@@ -36,7 +42,11 @@ STATE_COLUMNS = {
 }
 """What the fold needs of an event."""
 
+EVENT_IDENTITY = Identity("session_id", ("event_id",), STATE_COLUMNS)
+
 _NESTED = [column for column in SESSION_COLUMNS if column not in GROUP]
+_DAY_MS = 86_400_000
+_DAY_BITS = 24
 
 
 @dataclass(frozen=True)
@@ -45,83 +55,129 @@ class SessionChange:
 
     `used` and `duplicates` split the new events (`EVENT_COLUMNS`; duplicates add `first_offset`);
     `rows` are those of `speed_sessions`, `reach` those of `speed_reach`;
-    `groups` holds the used events of every touched group (`STATE_COLUMNS`), the memory after the tick.
+    `news` and `fragments`, of every touched group, are what the memory takes in.
     """
 
     used: pl.DataFrame
     duplicates: pl.DataFrame
     rows: pl.DataFrame
     reach: pl.DataFrame
-    groups: pl.DataFrame
+    news: News
+    fragments: pl.DataFrame
 
 
-def apply(known: pl.DataFrame, new: pl.DataFrame, rules: SessionRules, horizon: timedelta) -> SessionChange:
-    """Folds new events into their groups.
+class SessionMemory:
+    """The groups in memory: the ids of their events, and their fragments."""
 
-    `known` holds all events (`STATE_COLUMNS`) of the groups that `new` (`EVENT_COLUMNS`) touches, below the slices.
-    """
-    marked = first_offsets(
-        pl.concat(
-            [known.select(*STATE_COLUMNS).with_columns(new=False), new.select(*STATE_COLUMNS).with_columns(new=True)]
-        )
-    )
-    verdicts = new.join(
-        marked.filter(pl.col("new")).select(*GROUP, "log_offset", "first_offset"), on=[*GROUP, "log_offset"]
-    )
-    wins = pl.col("log_offset") == pl.col("first_offset")
-    groups = marked.filter(wins).drop("first_offset").unique([*GROUP, "log_offset"], keep="last", maintain_order=True)
-    touched = _touched_days(number_sessions(groups, rules))
+    def __init__(self) -> None:
+        self.seen = Seen(EVENT_IDENTITY)
+        self.fragments = Runs(FRAGMENT_COLUMNS)
+
+    def take_in(self, news: News, fragments: pl.DataFrame, stamp: int) -> None:
+        """Remembers what a written tick brought."""
+        self.seen.take_in(news, stamp)
+        self.fragments.write(fragments)
+
+    def keep(self, kept: np.ndarray) -> None:
+        """Drops the other groups."""
+        self.seen.keep(kept)
+        self.fragments.keep(kept)
+
+
+def apply(
+    memory: SessionMemory,
+    new: pl.DataFrame,
+    fetch: Callable[[pl.DataFrame], pl.DataFrame],
+    rules: SessionRules,
+    horizon: timedelta,
+) -> SessionChange:
+    """Folds new events (`EVENT_COLUMNS`) into their groups; `fetch` brings the stored events of groups."""
+    judged = memory.seen.judge(new, fetch)
+    used, owner = new.filter(pl.Series(judged.used)), judged.owner[judged.used]
+    known = memory.fragments.read(np.unique(owner[owner < len(memory.seen)]))
+    folded, is_touched = _folded(judged, used, owner, known, rules)
+    last = _last_events(used, owner)
+    touched = _touched_days(folded, is_touched, last)
     return SessionChange(
-        used=verdicts.filter(wins).select(*EVENT_COLUMNS),
-        duplicates=verdicts.filter(~wins),
-        rows=_rows(groups, touched, rules, horizon),
+        used=used,
+        duplicates=new.with_columns(pl.Series("first_offset", judged.first_offset)).filter(~pl.Series(judged.used)),
+        rows=_rows(folded, touched, rules, horizon),
         reach=_reach(touched),
-        groups=groups.select(*STATE_COLUMNS),
+        news=judged.news,
+        fragments=folded,
     )
 
 
-def _touched_days(numbered: pl.DataFrame) -> pl.DataFrame:
-    """GROUP, `day`, `as_of`, `append_time`, `late`: each day on which an event of a session with a new event lies."""
-    as_of = numbered.group_by(GROUP).agg(
-        as_of=pl.col("log_offset").max(), append_time=pl.col("append_time").sort_by("log_offset").last()
+def restore(memory: SessionMemory, stored: pl.DataFrame, rules: SessionRules, stamp: int) -> None:
+    """Takes whole groups (`STATE_COLUMNS`) into memory, of which none is there."""
+    judged = memory.seen.judge_stored(stored)
+    folded, _ = fold(fragments_of(judged.fetched, judged.fetched_owner), rules)
+    memory.take_in(judged.news, folded, stamp)
+
+
+def _folded(
+    judged: Judged, used: pl.DataFrame, owner: Ints, known: pl.DataFrame, rules: SessionRules
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """All sessions of the groups at hand, and which of them a new event lies in."""
+    parts = [fragments_of(used, owner), known, fragments_of(judged.fetched, judged.fetched_owner)]
+    folded, session = fold(pl.concat(parts), rules)
+    is_touched = np.zeros(folded.height, np.bool_)
+    is_touched[session[: used.height]] = True
+    return folded, is_touched
+
+
+def _last_events(used: pl.DataFrame, owner: Ints) -> pl.DataFrame:
+    """GROUP, `group`, `as_of`, `append_time`: the last new event of each group, by group."""
+    order = np.lexsort((used["log_offset"].to_numpy(), owner))
+    last = order[np.append(owner[order][1:] != owner[order][:-1], True)] if len(order) else order
+    rows = used.select(*GROUP, as_of="log_offset", append_time="append_time")[pl.Series(last)]
+    return rows.with_columns(pl.Series("group", owner[last], pl.Int64))
+
+
+def _touched_days(folded: pl.DataFrame, is_touched: np.ndarray, last: pl.DataFrame) -> pl.DataFrame:
+    """GROUP, `group`, `day`, `as_of`, `append_time`, `late`: the days on which touched sessions lie.
+
+    A gap is shorter than a day, so a session has events on all days from its first to its last.
+    """
+    touched = folded.filter(pl.Series(is_touched)).select("group", first=pl.col("start") // _DAY_MS, end="end")
+    span = (touched["end"] // _DAY_MS - touched["first"] + 1).to_numpy()
+    day = np.repeat(touched["first"].to_numpy(), span) + np.arange(span.sum()) - np.repeat(np.cumsum(span) - span, span)
+    key = np.unique(np.repeat(touched["group"].to_numpy(), span) << _DAY_BITS | day)
+    group, day = key >> _DAY_BITS, key & ((1 << _DAY_BITS) - 1)
+    rows = last[pl.Series(np.searchsorted(last["group"].to_numpy(), group))]
+    end_of_day = ((pl.col("day").cast(pl.Int64) + 1) * _DAY_MS).cast(pl.Datetime("ms", "UTC"))
+    return rows.with_columns(pl.Series("day", day, pl.Int32).cast(pl.Date)).with_columns(
+        late=pl.col("append_time") > end_of_day + LATE_AFTER
     )
-    in_touched = pl.col("new").any().over("session_number")
-    days = numbered.filter(in_touched).select(*GROUP, day=utc_day("event_time")).unique(maintain_order=True)
-    end_of_day = pl.col("day").cast(pl.Datetime("ms")).dt.replace_time_zone("UTC") + timedelta(days=1)
-    return days.join(as_of, on=GROUP).with_columns(late=pl.col("append_time") > end_of_day + LATE_AFTER)
 
 
-def _rows(groups: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, horizon: timedelta) -> pl.DataFrame:
+def _rows(folded: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, horizon: timedelta) -> pl.DataFrame:
     """All sessions of each touched group and day, as of the group's last used offset, save days past their horizon."""
-    sessions = summarise(number_sessions(groups, rules), rules).with_columns(day=utc_day("session_start"))
-    nested = sessions.group_by(*GROUP, "day", maintain_order=True).agg(sessions=pl.struct(_NESTED))
-    hot = pl.col("day") + horizon >= utc_day("append_time")
-    none = pl.lit([], dtype=nested.schema["sessions"])
-    return (
-        touched.filter(hot)
-        .join(nested, on=[*GROUP, "day"], how="left")
-        .select(
-            "day",
-            *GROUP,
-            "as_of",
-            "late",
-            definition=pl.lit(rules.definition),
-            sessions=pl.col("sessions").fill_null(none),
-        )
+    hot = touched.filter(pl.col("day") + horizon >= pl.col("append_time").dt.date())
+    of = folded["group"].to_numpy() << _DAY_BITS | folded["start"].to_numpy() // _DAY_MS
+    wanted = hot["group"].to_numpy() << _DAY_BITS | hot["day"].to_physical().cast(pl.Int64).to_numpy()
+    first, end = np.searchsorted(of, wanted), np.searchsorted(of, wanted, side="right")
+    count = end - first
+    chosen = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    sessions = sessions_of(folded[pl.Series(chosen)])
+    session_ids = hot["session_id"].gather(pl.Series(np.repeat(np.arange(len(count)), count)))
+    sessions = with_flags(sessions.with_columns(session_ids), rules)
+    return hot.select(
+        "day",
+        *GROUP,
+        "as_of",
+        "late",
+        definition=pl.lit(rules.definition),
+        sessions=lists(sessions.select(pl.struct(_NESTED)).to_series(), count),
     )
 
 
 def _reach(touched: pl.DataFrame) -> pl.DataFrame:
     """Groups that changed a closed day, with all the days that their touched sessions lie on."""
     return (
-        touched.group_by(GROUP, maintain_order=True)
-        .agg(
-            as_of=pl.col("as_of").first(),
-            append_time=pl.col("append_time").first(),
-            days=pl.col("day"),
-            late=pl.col("late").any(),
-        )
-        .filter(pl.col("late"))
+        touched.filter(pl.col("late").any().over("group"))
+        .group_by("group", maintain_order=True)
+        .agg(pl.col(*GROUP, "as_of", "append_time").first(), days=pl.col("day"))
         .select(
             pl.lit("events").alias("dataset"),
             "tenant_id",

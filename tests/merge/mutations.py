@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from unittest.mock import patch
 
+import numpy as np
 import polars as pl
 
 from batch import publish
 from batch.coverage import Coverage, Landing
 from schemas.lateness import is_publishable
-from schemas.sessions import number_sessions
 from serving.merged import statements
 from streams import holes, restore, sessions
 from streams.restore import History
@@ -21,23 +21,33 @@ from tests.merge.store import Store
 
 Mutation = Callable[[Store], AbstractContextManager[object]]
 
-_rows = sessions._rows
+_folded = sessions._folded
 
 
-def _touched_sessions_only(groups, touched, rules, horizon):  # type: ignore[no-untyped-def]
-    numbered = number_sessions(groups, rules).filter(pl.col("new").any().over("session_number"))
-    return _rows(numbered.drop("session_number"), touched, rules, horizon)
+def _touched_sessions_only(*args):  # type: ignore[no-untyped-def]
+    folded, is_touched = _folded(*args)
+    return folded.filter(pl.Series(is_touched)), is_touched[is_touched]
 
 
 def whole_group_writes(store: Store) -> AbstractContextManager[object]:
     """A speed row holds only the sessions that the slice touched."""
-    return patch.object(sessions, "_rows", _touched_sessions_only)
+    return patch.object(sessions, "_folded", _touched_sessions_only)
 
 
-def fetch_back(store: Store) -> AbstractContextManager[object]:
+@contextmanager
+def fetch_back(store: Store) -> Iterator[None]:
     """A group that is not in memory starts from nothing."""
     empty = pl.DataFrame(schema=sessions.STATE_COLUMNS)
-    return patch.object(History, "events", lambda self, groups, below: empty)
+    with (
+        patch.object(History, "events", lambda self, groups, below: empty),
+        patch.object(History, "open_groups", lambda self, *args: empty),
+    ):
+        yield
+
+
+def stored_ids(store: Store) -> AbstractContextManager[object]:
+    """A worker does not ask which sessions are stored, and takes all that it does not know for new."""
+    return patch.object(History, "stored_sessions", lambda self, partitions: np.zeros(0, np.uint64))
 
 
 def restart_below_commit(store: Store) -> AbstractContextManager[object]:
@@ -114,6 +124,7 @@ MUTATIONS: dict[str, Mutation] = {
     for mutation in (
         whole_group_writes,
         fetch_back,
+        stored_ids,
         restart_below_commit,
         group_level_choice,
         ack_after_write,

@@ -91,6 +91,16 @@ def fetch_back(history: History) -> None:
     history.checked()
 
 
+def stored_ids(history: History) -> None:
+    """A session that had ended before a restart gets a late event."""
+    history.event(1200, session="ended")
+    history.event(1300, session="other")
+    history.tick()
+    history.crash()
+    history.event(1210, session="ended")
+    history.checked()
+
+
 def whole_group_writes(history: History) -> None:
     """One of a visitor's two sessions of a day goes on."""
     history.event(1200)

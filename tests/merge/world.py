@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from batch.days import connected
@@ -16,7 +17,7 @@ from batch.fold import event_tables, fold_events, order_tables
 from batch.publication import PublicationRefused, landed_until, new_version
 from batch.publish import Candidate, compare, current_publications, load, publish
 from infra.clients.clickhouse import insert
-from schemas.frames import GROUP, utc_day
+from schemas.frames import utc_day
 from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
 from streams.engine import Engine
@@ -185,11 +186,10 @@ class World:
         worker = rng.choice([self.worker, *self.zombies])
         if worker.doing:
             return
-        memory = worker.engine._memory
-        groups = memory.events.select(GROUP).unique(maintain_order=True)
-        gone = groups.sample(fraction=0.5, seed=rng.randrange(1 << 30)) if groups.height else groups
-        memory.events = memory.events.join(gone, on=GROUP, how="anti")
-        memory.windows = memory.windows.filter(pl.col("as_of") % 2 == rng.randrange(2))
+        memory = worker.engine.memory
+        memory.sessions.keep(np.array([rng.random() < 0.5 for _ in range(len(memory.sessions.seen))], np.bool_))
+        memory.orders.keep(np.array([rng.random() < 0.5 for _ in range(len(memory.orders))], np.bool_))
+        memory.windows.keep_newest(len(memory.windows) // 2)
 
     def land(self, rng: random.Random) -> None:
         for lake in self.lakes.values():

@@ -1,0 +1,1 @@
+"""Measurements of the running system: workloads, and what was spent on them."""

@@ -1,0 +1,262 @@
+"""Fragments: partial sessions that are merged instead of the events they came from.
+
+A fragment is a run of a group's events without a gap, given by its bounds, its counts, the pages it has seen and, for
+each attribute, the event that decides it. An event is a fragment that starts where it ends. Merging is associative and
+commutative, and since a new event never parts what is together, fragments of the same events are the same however they
+were cut: `fold` of fragments equals `schemas.sessions.fold` of the events, which the tests hold them to. Duplicates
+must be gone before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from schemas.frames import TIMESTAMP
+from schemas.sessions import SessionRules
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+COUNTS: dict[str, str | None] = {
+    "events": None,
+    "page_views": "page_view",
+    "clicks": "click",
+    "searches": "search",
+    "add_to_carts": "add_to_cart",
+    "purchases": "purchase",
+}
+"""Count -> the event type that it counts; None counts all."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A column that the first (or last) event of a session decides, of those that have a value there."""
+
+    column: str
+    first: bool
+    event_type: str | None = None
+
+
+ATTRIBUTES: dict[str, Attribute] = {
+    "user_id": Attribute("user_id", first=False),
+    "entry_page": Attribute("page", first=True, event_type="page_view"),
+    "exit_page": Attribute("page", first=False, event_type="page_view"),
+    "referrer": Attribute("referrer", first=True),
+    "platform": Attribute("platform", first=True),
+    "device_class": Attribute("device_class", first=True),
+    "country": Attribute("country", first=True),
+}
+"""Attribute -> what decides it. First and last are by (event_time, event_id)."""
+
+_SEEN = pl.Struct({"value": pl.String, "at": pl.Int64, "by": pl.String})
+
+FRAGMENT_COLUMNS: dict[str, pl.DataType] = {
+    "group": pl.Int64(),
+    "start": pl.Int64(),
+    "end": pl.Int64(),
+    **dict.fromkeys(COUNTS, pl.Int64()),
+    "pages": pl.List(pl.UInt64),
+    "products": pl.List(_SEEN),
+    "experiments": pl.List(pl.String),
+    **{name: pl.String() for name in ATTRIBUTES},
+    **{f"{name}_at": pl.Int64() for name in ATTRIBUTES},
+    **{f"{name}_by": pl.String() for name in ATTRIBUTES},
+}
+"""A fragment. `group`: any number, equal within a group; times are ms of Unix time; `pages`: hashes of 43 bits, the
+smallest up to the page limit; `products`: the first ones, in order, each with time and id of the first event that has
+it; `experiments`: texts experiment=variant; for each attribute its value, and time and id of the event that decides."""
+
+MAX_GROUPS = 1 << 20
+"""The most groups of one fold."""
+_TIME_BITS = 43
+_PAGE_BITS = 43
+_CODE_BITS = 40
+
+
+def fragments_of(events: pl.DataFrame, group: Ints) -> pl.DataFrame:
+    """Each event as a fragment (`FRAGMENT_COLUMNS`); `group` numbers the group of each."""
+    time, kind = pl.col("event_time").dt.timestamp("ms"), pl.col("event_type")
+    columns: dict[str, pl.Expr] = {"start": time, "end": time}
+    for name, of in COUNTS.items():
+        columns[name] = pl.lit(1, pl.Int64) if of is None else (kind == of).cast(pl.Int64)
+    page = pl.when(kind == "page_view").then(pl.col("page"))
+    columns["pages"] = _perhaps(events, page, pl.col("page").hash(0) // (1 << (64 - _PAGE_BITS)))
+    product = pl.col("product_id")
+    columns["products"] = _perhaps(events, product, pl.struct(value=product, at=time, by="event_id"))
+    columns["experiments"] = pl.lit(_texts(events["experiments"]))
+    for name, rule in ATTRIBUTES.items():
+        has = pl.col(rule.column).is_not_null()
+        has = has if rule.event_type is None else has & (kind == rule.event_type)
+        columns[name] = pl.when(has).then(pl.col(rule.column))
+        columns[f"{name}_at"] = pl.when(has).then(time)
+        columns[f"{name}_by"] = pl.col("event_id")
+    numbered = events.with_columns(pl.Series("group", group, pl.Int64))
+    return numbered.select("group", *[columns[name].alias(name) for name in FRAGMENT_COLUMNS if name != "group"])
+
+
+def _perhaps(events: pl.DataFrame, condition: pl.Expr, value: pl.Expr) -> pl.Expr:
+    """A list of one value where the condition is not null, else an empty one."""
+    has = events.select(condition.is_not_null()).to_series()
+    values = events.filter(has).select(value).to_series()
+    return pl.lit(lists(values, has.cast(pl.Int64).to_numpy()))
+
+
+def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, Ints]:
+    """(sessions, the session of each fragment): fragments merged where the gap allows, by group and start.
+
+    `fragments` are all of their groups, at most `MAX_GROUPS`; the answer has the same columns.
+    """
+    if not fragments.height:
+        return fragments, np.empty(0, np.int64)
+    group, start, end = (fragments[name].to_numpy() for name in ("group", "start", "end"))
+    order, first = _cut(group, start, end, rules)
+    session = np.empty(len(group), np.int64)
+    session[order] = np.cumsum(first) - 1
+    starts = np.flatnonzero(first)
+    columns: dict[str, pl.Series | Ints] = {
+        "group": group[order][starts],
+        "start": start[order][starts],
+        "end": np.maximum.reduceat(end[order], starts),
+        **{name: np.add.reduceat(fragments[name].to_numpy()[order], starts) for name in COUNTS},
+        "pages": _pages(fragments["pages"], session, len(starts), rules.page_limit),
+        "products": _products(fragments["products"], session, len(starts), rules.product_limit),
+        "experiments": _experiments(fragments["experiments"], session, len(starts), rules.experiment_limit),
+    }
+    for name, rule in ATTRIBUTES.items():
+        chosen = pl.Series(_deciding(fragments, name, order, starts, rule.first))
+        columns |= {part: fragments[part].gather(chosen) for part in (name, f"{name}_at", f"{name}_by")}
+    return pl.DataFrame(columns).select(pl.col(name).cast(kind) for name, kind in FRAGMENT_COLUMNS.items()), session
+
+
+def _cut(group: Ints, start: Ints, end: Ints, rules: SessionRules) -> tuple[Ints, Flags]:
+    """The fragments' order by group and start, and which of them, so ordered, begin a session."""
+    dense = np.unique(group, return_inverse=True)[1]
+    order = np.argsort(dense << _TIME_BITS | start, kind="stable")
+    dense, start, end = dense[order], start[order], end[order]
+    latest = np.maximum.accumulate(dense << _TIME_BITS | end)
+    first = np.ones(len(order), np.bool_)
+    # Across groups the difference is no time, but then the group differs.
+    pause = start[1:] - (latest[:-1] & ((1 << _TIME_BITS) - 1))
+    first[1:] = (dense[1:] != dense[:-1]) | (pause >= rules.gap // timedelta(milliseconds=1))
+    return order, first
+
+
+def _deciding(fragments: pl.DataFrame, name: str, order: Ints, starts: Ints, earliest: bool) -> Ints:
+    """For each session the row of the fragment that decides the attribute; any row of it where none has a value."""
+    none = np.iinfo(np.int64).max
+    at = fragments[f"{name}_at"].fill_null(none if earliest else -none).to_numpy()[order]
+    best = (np.minimum if earliest else np.maximum).reduceat(at, starts)
+    lengths = np.diff(np.append(starts, len(at)))
+    rows = np.flatnonzero(at == np.repeat(best, lengths))
+    session = np.repeat(np.arange(len(starts)), lengths)[rows]
+    chosen = np.empty(len(starts), np.int64)
+    chosen[session] = order[rows]
+    tied = np.bincount(session, minlength=len(starts)) > 1
+    tied &= np.abs(best) != none
+    if tied.any():
+        among = tied[session]
+        ties = pl.DataFrame({"session": session[among], "row": order[rows[among]]})
+        ties = ties.with_columns(by=fragments[f"{name}_by"].gather(ties["row"]))
+        ties = ties.sort("session", "by", descending=[False, not earliest]).unique("session", keep="first")
+        chosen[ties["session"].to_numpy()] = ties["row"].to_numpy()
+    return chosen
+
+
+def _pages(pages: pl.Series, session: Ints, sessions: int, limit: int) -> pl.Series:
+    """The distinct pages of each session, the smallest up to the limit."""
+    owner, seen = _flat(pages, session)
+    key = np.unique(owner << _PAGE_BITS | seen.to_numpy().astype(np.int64))
+    key, counts = _head(key, key >> _PAGE_BITS, sessions, limit)
+    return lists(pl.Series(key & ((1 << _PAGE_BITS) - 1)).cast(pl.UInt64), counts)
+
+
+def _products(products: pl.Series, session: Ints, sessions: int, limit: int) -> pl.Series:
+    """The distinct products of each session in the order in which they were first seen, up to the limit."""
+    owner, entries = _flat(products, session)
+    seen = entries.struct.unnest()
+    order = np.argsort(owner << _TIME_BITS | seen["at"].to_numpy(), kind="stable")
+    order = _ties_by_id(order, owner, seen)
+    codes = seen["value"].cast(pl.Enum(seen["value"].unique())).to_physical().cast(pl.Int64).to_numpy()
+    _, first = np.unique((owner << _CODE_BITS | codes)[order], return_index=True)
+    rows = order[np.sort(first)]
+    rows, counts = _head(rows, owner[rows], sessions, limit)
+    return lists(entries.gather(pl.Series(rows)), counts)
+
+
+def _ties_by_id(order: Ints, owner: Ints, seen: pl.DataFrame) -> Ints:
+    """The order, in which entries of one session and time are sorted by the id of their event."""
+    owners, times = owner[order], seen["at"].to_numpy()[order]
+    same = (owners[1:] == owners[:-1]) & (times[1:] == times[:-1])
+    if not same.any():
+        return order
+    places = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    tied = pl.DataFrame({"row": order[places], "owner": owners[places], "at": times[places]})
+    tied = tied.with_columns(by=seen["by"].gather(tied["row"])).sort("owner", "at", "by", maintain_order=True)
+    order = order.copy()
+    order[places] = tied["row"].to_numpy()
+    return order
+
+
+def _experiments(experiments: pl.Series, session: Ints, sessions: int, limit: int) -> pl.Series:
+    """The distinct experiments of each session in alphabetical order, up to the limit."""
+    owner, texts = _flat(experiments, session)
+    distinct = texts.unique().sort()
+    codes = texts.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).to_numpy()
+    key = np.unique(owner << _CODE_BITS | codes)
+    key, counts = _head(key, key >> _CODE_BITS, sessions, limit)
+    return lists(distinct.gather(pl.Series(key & ((1 << _CODE_BITS) - 1))), counts)
+
+
+def _texts(experiments: pl.Series) -> pl.Series:
+    """Lists of (experiment, variant) as lists of experiment=variant."""
+    pairs = experiments.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
+    texts = pairs.select(pl.concat_str("key", "value", separator="=")).to_series()
+    return lists(texts, experiments.list.len().fill_null(0).to_numpy().astype(np.int64))
+
+
+def _flat(column: pl.Series, session: Ints) -> tuple[Ints, pl.Series]:
+    """The values of lists end to end, and the session of each."""
+    lengths = column.list.len().fill_null(0).to_numpy()
+    return np.repeat(session, lengths), column.explode(empty_as_null=False, keep_nulls=False)
+
+
+def _head(rows: Ints, owner: Ints, owners: int, limit: int) -> tuple[Ints, Ints]:
+    """The first rows of each owner up to a limit, and how many each has; `rows` are in the order of owners."""
+    counts = np.bincount(owner, minlength=owners)
+    if counts.max(initial=0) > limit:
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows, counts = rows[place < limit], np.minimum(counts, limit)
+    return rows, counts
+
+
+def lists(values: pl.Series, lengths: Ints) -> pl.Series:
+    """A column of lists of these lengths, from their values end to end."""
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+    column = pa.LargeListArray.from_arrays(offsets, values.to_arrow())
+    return cast("pl.Series", pl.from_arrow(column))
+
+
+def sessions_of(folded: pl.DataFrame) -> pl.DataFrame:
+    """The figures of `schemas.sessions.SESSION_COLUMNS` that are not flags, from folded fragments."""
+    return folded.select(
+        session_start=pl.col("start").cast(TIMESTAMP),
+        session_end=pl.col("end").cast(TIMESTAMP),
+        user_id="user_id",
+        **{name: pl.col(name) for name in COUNTS},
+        unique_pages=pl.col("pages").list.len().cast(pl.Int64),
+        entry_page="entry_page",
+        exit_page="exit_page",
+        referrer="referrer",
+        platform="platform",
+        device_class="device_class",
+        country="country",
+        products=pl.col("products").list.eval(pl.element().struct.field("value")),
+        experiments="experiments",
+    )
