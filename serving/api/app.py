@@ -15,7 +15,22 @@ from starlette.middleware.cors import CORSMiddleware
 
 from infra.clients.cassandra import opened
 from infra.settings import Settings
-from serving.api import health, intake, metrics, openapi, points, products, publications, sessions, status
+from serving.api import (
+    analyses,
+    catalogue,
+    health,
+    intake,
+    metrics,
+    openapi,
+    points,
+    popular,
+    products,
+    publications,
+    sessions,
+    status,
+    users,
+)
+from serving.api.caching import NotModified, on_not_modified
 from serving.api.context import Context
 from serving.api.freshness import Freshness
 from serving.api.keyring import KeyRing
@@ -29,7 +44,7 @@ from serving.gate.outlet import Outlet
 from serving.points.reading import REQUEST_SECONDS, PointReads
 
 VERSION = "1"
-GROUPS = (intake, points, metrics, sessions, products, publications, status)
+GROUPS = (intake, points, metrics, catalogue, sessions, users, popular, products, analyses, publications, status)
 
 
 def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Callable[[], str]) -> FastAPI:
@@ -72,6 +87,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
             expose_headers=["X-Request-ID", "Retry-After", "ETag"],
         )
     app.add_middleware(Observed, metrics=observed, new_id=new_id)
+    app.add_exception_handler(NotModified, on_not_modified)
     for error in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(error, on_problem)
     _add_routes(app, observed)

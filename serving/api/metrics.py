@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from serving.api.access import Tenant
+from serving.api.caching import NOT_MODIFIED, InCaching
 from serving.api.context import InContext
 from serving.api.days import Days, required_days
 from serving.api.models import DAILY_METRICS, DAILY_REVENUE
@@ -19,10 +20,16 @@ _DAILY = Keyset({"day": "day", "tenant_id": "text"})
 _REVENUE = Keyset({"day": "day", "tenant_id": "text", "currency": "text"})
 
 
-@router.get("/daily", response_model=DAILY_METRICS.answer, summary="Daily metrics of sessions and events")
+@router.get(
+    "/daily",
+    response_model=DAILY_METRICS.answer,
+    responses=NOT_MODIFIED,
+    summary="Daily metrics of sessions and events",
+)
 def daily(
     context: InContext,
     tenant: Tenant,
+    caching: InCaching,
     days: Annotated[Days, Depends(required_days)],
     size: Size = DEFAULT_SIZE,
     cursor: CursorText = None,
@@ -31,16 +38,19 @@ def daily(
 
     Distinct counts (users, visitors) are those of one day: adding days counts people twice.
     """
-    return Listing(DAILY_METRICS, "events", _DAILY, days, tenant).read(context, size, cursor)
+    return Listing(DAILY_METRICS, "events", _DAILY, days, tenant, caching=caching).read(context, size, cursor)
 
 
-@router.get("/revenue", response_model=DAILY_REVENUE.answer, summary="Daily revenue by currency")
+@router.get(
+    "/revenue", response_model=DAILY_REVENUE.answer, responses=NOT_MODIFIED, summary="Daily revenue by currency"
+)
 def revenue(
     context: InContext,
     tenant: Tenant,
+    caching: InCaching,
     days: Annotated[Days, Depends(required_days)],
     size: Size = DEFAULT_SIZE,
     cursor: CursorText = None,
 ) -> Any:
     """A row per tenant, UTC day and currency on which there were orders; amounts in minor units of the currency."""
-    return Listing(DAILY_REVENUE, "orders", _REVENUE, days, tenant).read(context, size, cursor)
+    return Listing(DAILY_REVENUE, "orders", _REVENUE, days, tenant, caching=caching).read(context, size, cursor)

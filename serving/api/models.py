@@ -30,7 +30,10 @@ _POLARS: dict[Any, pl.DataType] = {
     datetime: TIMESTAMP,
 }
 _LAYER = (Literal["batch", "speed", "merged"], Field(description="Which layer the row comes from"))
-_VERSION = (int, Field(description="Version of the day's publication; 0 where the day is not published"))
+_VERSION = (
+    int | None,
+    Field(description="Version of the day's publication; 0 where the day is not published, null in partial answers"),
+)
 _LATE = (
     int,
     Field(description="Groups (of revenue: order facts) for which the speed layer answers on a published day"),

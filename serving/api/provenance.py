@@ -64,7 +64,13 @@ class Provenance(BaseModel):
     """What an answer was made from."""
 
     dataset: Dataset = Field(description="Which log and which publications: events or orders")
-    publication_sequence: int = Field(description="The last publication of the dataset when the rows were read")
+    source: Literal["clickhouse", "cassandra"] = Field(default="clickhouse", description="The store that answered")
+    partial: bool = Field(
+        default=False, description="ClickHouse is away: only what the copy for point reads has, of the last days"
+    )
+    publication_sequence: int | None = Field(
+        description="The last publication of the dataset when the rows were read; null if unknown"
+    )
     applied_until: datetime | None = Field(
         description="The speed layer has applied all that Kafka received until then; null if it has applied nothing"
     )
@@ -134,6 +140,7 @@ def provenance(dataset: Dataset, observed: Observed, now: datetime) -> Provenanc
     lag = None if until is None else max(0.0, (now - until).total_seconds())
     return Provenance(
         dataset=dataset,
+        source="clickhouse",
         publication_sequence=observed.sequence,
         applied_until=until,
         speed_lag_seconds=lag,

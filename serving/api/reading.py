@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.clients.clickhouse import Client
+from serving.api.caching import Caching
 from serving.api.context import Context
 from serving.api.days import WITHIN, Days
 from serving.api.models import View
@@ -30,7 +31,10 @@ PROBLEMS = documented(INVALID, UNAUTHENTICATED, FORBIDDEN, INCOMPLETE, PAGE_EXPI
 
 @dataclass(frozen=True)
 class Listing:
-    """Rows of a view within days, of one tenant or (None) of all, that meet all `conditions` (SQL -> parameters)."""
+    """Rows of a view within days, of one tenant or (None) of all, that meet all `conditions` (SQL -> parameters).
+
+    `caching`: the request, where its answer has an ETag.
+    """
 
     view: View
     dataset: Dataset
@@ -38,9 +42,10 @@ class Listing:
     days: Days
     tenant: str | None
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    caching: Caching | None = None
 
     def read(self, context: Context, size: int, cursor: str | None) -> dict[str, Any]:
-        """A page with its provenance. Raises `Problem`."""
+        """A page with its provenance. Raises `Problem`, and `NotModified` where the caller has the answer already."""
         page = Page(self.keyset, repr((self.view.name, str(self.days), self.tenant, self.conditions)), size, cursor)
         after, publication = page.start()
         sql, parameters = self._query(after, size)
@@ -49,7 +54,8 @@ class Listing:
             return rows(client, sql, self.view.columns, parameters)
 
         found, observed, origin = consistent(context.store, context.clock, self.dataset, self.days, fetch, publication)
-        return page.cut(found, observed.publication) | {"provenance": origin}
+        answer = page.cut(found, observed.publication) | {"provenance": origin}
+        return answer if self.caching is None else self.caching.of(answer, self.days, context.clock())
 
     def _query(self, after: Mapping[str, Any], size: int) -> tuple[str, dict[str, Any]]:
         parts: dict[str, Mapping[str, Any]] = {WITHIN: self.days.parameters, **self.conditions}

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from serving.api.access import Tenant
+from serving.api.caching import NOT_MODIFIED, InCaching
 from serving.api.context import InContext
+from serving.api.copy import or_copy
 from serving.api.days import OptionalFrom, OptionalTo, latest_days
 from serving.api.models import SESSIONS
 from serving.api.paging import DEFAULT_SIZE, CursorText, Keyset, Size
@@ -22,12 +24,13 @@ _KEYSET = Keyset({"session_start": "time", "tenant_id": "text", "log_epoch": "nu
 @router.get(
     "/{session_id:path}",
     response_model=SESSIONS.answer,
-    responses=documented(NOT_FOUND),
+    responses=documented(NOT_FOUND) | NOT_MODIFIED,
     summary="Sessions of one session id",
 )
 def sessions(
     context: InContext,
     tenant: Tenant,
+    caching: InCaching,
     session_id: Annotated[str, Path(min_length=1, max_length=500, description="Session id as the client sent it")],
     first: OptionalFrom = None,
     last: OptionalTo = None,
@@ -40,7 +43,14 @@ def sessions(
     """
     days = latest_days(context.clock().date(), first, last)
     conditions = {"session_id = {session_id:String}": {"session_id": session_id}}
-    answer = Listing(SESSIONS, "events", _KEYSET, days, tenant, conditions).read(context, size, cursor)
+    listing = Listing(SESSIONS, "events", _KEYSET, days, tenant, conditions, caching)
+    answer = or_copy(
+        context,
+        days,
+        lambda: listing.read(context, size, cursor),
+        lambda of: context.points.sessions(of, session_id)[:size],
+        tenant if cursor is None else None,
+    )
     if not answer["data"] and cursor is None:
         raise Problem(
             NOT_FOUND, f"no session of this id begins from {days.first} to {days.last}; widen `from` and `to`"
