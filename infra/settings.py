@@ -16,6 +16,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from schemas.alerts import AlertRules
+
 ROOT = Path(__file__).resolve().parents[1]
 STACK_FILE = "stack.json"
 LOOPBACK = "127.0.0.1"
@@ -198,8 +200,8 @@ class Settings(BaseSettings):
 
     Fields: ``home`` state folder of the local stack; ``cache`` folder of fetched jars, shared by all stacks of a user;
     ``partitions`` partition counts by topic where they differ from ``schemas.topics`` (fixed once a topic exists);
-    ``horizon_days`` days after its end for which a day still takes late events hot; ``session_gap_minutes`` pause
-    that ends a session.
+    ``alerts`` thresholds of the rules about unusual behaviour; ``horizon_days`` days after its end for which a day
+    still takes late events hot; ``session_gap_minutes`` pause that ends a session.
     """
 
     model_config = SettingsConfigDict(
@@ -219,6 +221,7 @@ class Settings(BaseSettings):
     notify: Notify = Notify()
     ports: Ports = Ports()
     partitions: dict[str, PositiveInt] = Field(default_factory=dict)
+    alerts: AlertRules = AlertRules()
     horizon_days: PositiveInt = 7
     session_gap_minutes: PositiveInt = 30
 

@@ -130,6 +130,17 @@ SIGNAL_COLUMNS: dict[str, pl.DataType] = {
 Money is in minor units of the currency that `unit` names.
 """
 
+SIGHTED_COLUMNS: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "user_id": pl.String(),
+    "session_id": pl.String(),
+    "ip": pl.String(),
+    "timestamp": TIMESTAMP,
+    "schema_id": pl.Int32(),
+    **POSITION_COLUMNS,
+}
+"""One decoded `UserSighting`: a user was seen with an address within five minutes; the position is the sighting's."""
+
 DEAD_LETTER_COLUMNS: dict[str, pl.DataType] = {
     "topic": pl.String(),
     **POSITION_COLUMNS,

@@ -96,7 +96,7 @@ INVENTORY_UPDATES = Topic(
 )
 SERVICE_TICKETS = Topic("service-tickets", "userId", "userId", 6, _WEEK, "service-ticket", dead_letters=True)
 EXTERNAL_SIGNALS = Topic("external-signals", "source", "source", 6, _WEEK, "external-signal", dead_letters=True)
-USER_SIGHTINGS = Topic("user-sightings", "userId", "userId", 12, timedelta(days=1), "user-sighting")
+USER_SIGHTINGS = Topic("user-sightings", "userId", "userId", 12, timedelta(days=1), "user-sighting", dead_letters=True)
 SESSION_METRICS = Topic("session-metrics", "sessionId", "sessionId", 12, _WEEK, "session-metric")
 PRODUCT_POPULARITY = Topic("product-popularity", "productId", "productId", 12, _WEEK, "product-popularity")
 ALERTS = Topic("alerts", "entity", "entity", 12, _WEEK, "alert")

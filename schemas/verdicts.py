@@ -16,6 +16,7 @@ from schemas.codec import (
     decode_transactions,
     decode_user_events,
     decode_user_profiles,
+    decode_user_sightings,
 )
 from schemas.frames import (
     DEAD_LETTER_COLUMNS,
@@ -23,6 +24,7 @@ from schemas.frames import (
     INVENTORY_COLUMNS,
     ORDER_COLUMNS,
     PROFILE_COLUMNS,
+    SIGHTED_COLUMNS,
     SIGNAL_COLUMNS,
     TICKET_COLUMNS,
     empty,
@@ -35,6 +37,7 @@ from schemas.topics import (
     TRANSACTIONS,
     USER_EVENTS,
     USER_PROFILES,
+    USER_SIGHTINGS,
 )
 
 
@@ -62,8 +65,9 @@ READERS: Mapping[str, TopicReader] = {
     EXTERNAL_SIGNALS.name: TopicReader(
         decode_external_signals, rules_for("external-signal"), SIGNAL_COLUMNS, "observed_at"
     ),
+    USER_SIGHTINGS.name: TopicReader(decode_user_sightings, (), SIGHTED_COLUMNS, "timestamp"),
 }
-"""Topic -> reader, for every topic that comes from outside: facts first, then states."""
+"""Topic -> reader, for every topic that the speed layer reads: facts first, then states, then its own."""
 
 STATE_TOPICS = (USER_PROFILES.name, INVENTORY_UPDATES.name, SERVICE_TICKETS.name, EXTERNAL_SIGNALS.name)
 """The topics of `READERS` whose records say what is true from a time on, until a newer record of the key."""

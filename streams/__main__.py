@@ -41,7 +41,7 @@ def _engine(settings: Settings) -> Engine:
     registry = Registry(settings.registry.url)
     outputs = Outputs(settings.kafka.client_config(), registry.register)
     client, horizon = connect(settings.clickhouse), Horizon(settings.horizon_days)
-    return Engine(client, Intake(registry.resolve), rules, horizon, outputs=outputs)
+    return Engine(client, Intake(registry.resolve), rules, horizon, outputs=outputs, alert_rules=settings.alerts)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from typing import Protocol
 import polars as pl
 
 from infra.clients.clickhouse import Client, insert
+from schemas.alerts import AlertRules
 from schemas.frames import utc_day
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.verdicts import READERS
 from streams import holes, orders, popularity, progress, sessions, states
+from streams.anomalies import Anomalies, Watched
 from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
@@ -68,6 +70,7 @@ class Derived:
     facts: orders.OrderChange
     windows: popularity.WindowChange
     after: dict[tuple[str, int], progress.Progress]
+    watched: Watched
 
 
 class Engine:
@@ -81,6 +84,7 @@ class Engine:
         horizon: Horizon,
         outputs: Outputs | None = None,
         limits: MemoryLimits | None = None,
+        alert_rules: AlertRules | None = None,
     ) -> None:
         self._client = client
         self._intake = intake
@@ -89,6 +93,7 @@ class Engine:
         self._horizon = timedelta(days=horizon.days)
         self._history = History(client, horizon.days)
         self.memory = Memory(limits)
+        self._anomalies = Anomalies(client, alert_rules or AlertRules())
 
     def tick(self, slices: Sequence[Slice]) -> None:
         """Applies the slices: returns when all their rows and the progress are written.
@@ -110,10 +115,12 @@ class Engine:
         derived = self.derive(records, before)
         yield from derived.writes
         self.memory.take_in(derived.change, derived.facts, derived.windows, derived.after)
+        self._anomalies.take_in(derived.watched)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
         self.memory.forget(topic, partitions)
+        self._anomalies.forget(topic, partitions)
 
     def derive(self, records: Records, before: Standings) -> Derived:
         """Pure but for reading back what the memory does not hold. `before`: how far each partition is applied."""
@@ -130,6 +137,8 @@ class Engine:
         hot_events = change.used.filter(~cold)
         windows = memory.windows.apply(hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS)))
         cold_order = utc_day("order_time") + self._horizon < utc_day("append_time")
+        hot_orders = facts.used.filter(~cold_order)
+        watched = self._anomalies.derive(records, hot_events, hot_orders)
         after = {
             (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, _watermark(records, r))
             for r in records.ranges
@@ -137,20 +146,21 @@ class Engine:
         rows = {
             "events_speed": hot_events.with_columns(day=utc_day("event_time")),
             "events_cold": change.used.filter(cold).with_columns(day=utc_day("event_time")),
-            "orders_speed": facts.used.filter(~cold_order).with_columns(day=utc_day("order_time")),
+            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
             "orders_cold": facts.used.filter(cold_order).with_columns(day=utc_day("order_time")),
             "speed_duplicates": pl.concat([_repeated_events(change.duplicates), _repeated_orders(facts.duplicates)]),
             "speed_dead_letters": records.dead_letters,
             "speed_sessions": change.rows,
             "speed_products": windows.rows,
             "speed_reach": change.reach,
+            **watched.rows,
             **states.rows(records.states),
             "speed_progress": pl.DataFrame(
                 [progress.row(r, after[r.topic, r.partition], r.last_append_time) for r in records.ranges],
                 schema=progress.PROGRESS_COLUMNS,
             ),
         }
-        return Derived(ordered(rows), change, facts, windows, after)
+        return Derived(ordered(rows), change, facts, windows, after, watched)
 
     def _progress(self, tick: Range) -> progress.Progress:
         """Where the partition stands; it is written before anything waits, so that the views know of a hole."""

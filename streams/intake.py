@@ -9,7 +9,7 @@ import polars as pl
 
 from schemas.codec import Resolver, resolve
 from schemas.frames import DEAD_LETTER_COLUMNS, POSITION_COLUMNS, TIMESTAMP, empty
-from schemas.verdicts import READERS, STATE_TOPICS, judge
+from schemas.verdicts import READERS, judge
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.slices import Slice
 
@@ -39,7 +39,7 @@ class Intake:
             good[USER_EVENTS],
             good[TRANSACTIONS],
             pl.concat(dead),
-            {topic: good[topic] for topic in STATE_TOPICS},
+            {topic: frame for topic, frame in good.items() if topic not in {USER_EVENTS, TRANSACTIONS}},
         )
 
     def _read(self, topic: str, slices: Sequence[Slice]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -38,7 +38,7 @@ class Records:
     orders: pl.DataFrame
     dead_letters: pl.DataFrame
     states: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    """Topic of `STATE_TOPICS` -> its records, in the columns of its reader."""
+    """Any other topic of `READERS` -> its records, in the columns of its reader."""
 
     def of(self, topic: str) -> pl.DataFrame:
         """The usable records of a topic."""

@@ -23,4 +23,5 @@ def rows(states: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     return {
         TABLES[topic]: frame.select(utc_day(READERS[topic].time).alias("day"), *READERS[topic].columns)
         for topic, frame in states.items()
+        if topic in TABLES
     }

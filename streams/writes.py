@@ -17,6 +17,8 @@ WRITE_ORDER = (
     "speed_sessions",
     "speed_products",
     "speed_reach",
+    "speed_sightings",
+    "speed_alerts",
     "speed_profiles",
     "speed_inventory",
     "speed_tickets",

@@ -8,6 +8,7 @@ from schemas.codec.states import (
     decode_inventory_updates,
     decode_service_tickets,
     decode_user_profiles,
+    decode_user_sightings,
 )
 from schemas.codec.transactions import decode_transactions
 from schemas.codec.wire import (
@@ -40,6 +41,7 @@ __all__ = [
     "decode_transactions",
     "decode_user_events",
     "decode_user_profiles",
+    "decode_user_sightings",
     "encode_record",
     "header",
     "resolve",

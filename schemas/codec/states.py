@@ -102,6 +102,23 @@ def decode_external_signals(values: Sequence[bytes | None], schemas: Schemas) ->
     return decoded(columns, frame_of(arrays), rejects)
 
 
+def decode_user_sightings(values: Sequence[bytes | None], schemas: Schemas) -> Decoded:
+    """Values of `user-sightings` to the SIGHTED frame without the position columns, with `row`.
+
+    Raises SchemaNotResolved.
+    """
+    rejects = Rejects()
+    columns, record = _read("user-sighting", values, schemas, rejects)
+    arrays = {
+        "tenant_id": record["tenantId"],
+        "user_id": record["userId"],
+        "session_id": record["sessionId"],
+        "ip": record["ip"],
+        "timestamp": record["timestamp"].cast(_MILLISECONDS),
+    }
+    return decoded(columns, frame_of(arrays), rejects)
+
+
 def _read(
     name: str, values: Sequence[bytes | None], schemas: Schemas, rejects: Rejects
 ) -> tuple[Columns, dict[str, Any]]:

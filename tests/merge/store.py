@@ -25,6 +25,8 @@ SPEED = (
     "speed_dead_letters",
     "speed_progress",
     "speed_reach",
+    "speed_sightings",
+    "speed_alerts",
     "speed_profiles",
     "speed_inventory",
     "speed_tickets",

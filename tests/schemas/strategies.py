@@ -73,6 +73,11 @@ _SIGNAL = {
     "productId": st.none() | TEXTS,
     "timestamp": LONGS,
 }
+_SIGHTING = {
+    **dict.fromkeys(("tenantId", "userId", "sessionId", "eventId", "ip"), TEXTS),
+    **dict.fromkeys(("timestamp", "logOffset"), LONGS),
+    **dict.fromkeys(("logEpoch", "logPartition"), st.integers(-(2**31), 2**31 - 1)),
+}
 FIELDS: dict[tuple[str, int], dict[str, st.SearchStrategy[Any]]] = {
     ("user-event", 1): _EVENT,
     ("user-event", 2): {**_EVENT, **_EVENT_V2},
@@ -82,6 +87,7 @@ FIELDS: dict[tuple[str, int], dict[str, st.SearchStrategy[Any]]] = {
     ("inventory-update", 1): _INVENTORY,
     ("service-ticket", 1): _TICKET,
     ("external-signal", 1): _SIGNAL,
+    ("user-sighting", 1): _SIGHTING,
 }
 
 

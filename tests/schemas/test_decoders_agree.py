@@ -23,6 +23,7 @@ from schemas.codec import (
     decode_transactions,
     decode_user_events,
     decode_user_profiles,
+    decode_user_sightings,
 )
 from schemas.countries import country_of
 from schemas.enrich import truncate_ip
@@ -163,6 +164,16 @@ def _signal(record: Row) -> Row | Reason:
     }
 
 
+def _sighting(record: Row) -> Row:
+    return {
+        "tenant_id": record["tenantId"],
+        "user_id": record["userId"],
+        "session_id": record["sessionId"],
+        "ip": record["ip"],
+        "timestamp": record["timestamp"],
+    }
+
+
 _ROWS: dict[str, Any] = {
     "user-event": _event,
     "transaction": _order,
@@ -170,6 +181,7 @@ _ROWS: dict[str, Any] = {
     "inventory-update": _inventory,
     "service-ticket": _ticket,
     "external-signal": _signal,
+    "user-sighting": _sighting,
 }
 _DECODERS: dict[str, Any] = {
     "user-event": decode_user_events,
@@ -178,6 +190,7 @@ _DECODERS: dict[str, Any] = {
     "inventory-update": decode_inventory_updates,
     "service-ticket": decode_service_tickets,
     "external-signal": decode_external_signals,
+    "user-sighting": decode_user_sightings,
 }
 _MAPS = {"properties", "experiments", "attributes"}
 

@@ -20,6 +20,7 @@ from schemas.codec import (
     decode_transactions,
     decode_user_events,
     decode_user_profiles,
+    decode_user_sightings,
 )
 from schemas.frames import POSITION_COLUMNS, TIMESTAMP
 from schemas.reasons import Reason, Refused
@@ -36,6 +37,7 @@ DECODERS: dict[str, Decoder] = {
     "inventory-update": decode_inventory_updates,
     "service-ticket": decode_service_tickets,
     "external-signal": decode_external_signals,
+    "user-sighting": decode_user_sightings,
 }
 READER_OF = {str(TOPICS[name].subject): reader for name, reader in READERS.items()}
 GOOD_COLUMNAR = examples("good", *DECODERS)
@@ -76,12 +78,21 @@ def test_a_good_example_keeps_all_rules(example: Example) -> None:
     assert good.equals(frame)
 
 
+def _given(read: Any, written: Any) -> Any:
+    """What was read, without the fields that later versions add."""
+    if isinstance(written, list):
+        return [_given(item, own) for item, own in zip(read, written, strict=True)]
+    if isinstance(written, dict):
+        return {key: _given(read[key], own) for key, own in written.items()}
+    return read
+
+
 @pytest.mark.parametrize("example", examples("good"), ids=name_of)
 def test_a_good_example_is_read_as_a_record(example: Example) -> None:
     read = decode_record(example.value, schemas(), subject(example.subject).latest)
 
     assert example.record is not None
-    assert {key: read[key] for key in example.record} == example.record
+    assert _given(read, example.record) == example.record
 
 
 @pytest.mark.parametrize("example", [one for one in BAD if "append_time" not in one.content], ids=name_of)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from infra.clients.clickhouse import MigrationChanged, migrate
+from schemas.alerts import ALERT_COLUMNS
+from schemas.anomalies.addresses import SIGHTING_COLUMNS
 from schemas.frames import (
     EVENT_COLUMNS,
     GROUP,
@@ -39,6 +41,8 @@ WRITTEN = {
     "speed_inventory": ["day", *INVENTORY_COLUMNS],
     "speed_tickets": ["day", *TICKET_COLUMNS],
     "speed_signals": ["day", *SIGNAL_COLUMNS],
+    "speed_sightings": [*SIGHTING_COLUMNS, "precedence"],
+    "speed_alerts": [*ALERT_COLUMNS, "precedence"],
     "batch_events": ["day", "version", *EVENT_COLUMNS],
     "batch_sessions": ["day", "version", *SESSION_COLUMNS],
     "batch_products": ["day", "version", "tenant_id", "product_id", *COUNTERS],

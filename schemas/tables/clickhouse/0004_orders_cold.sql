@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS orders_cold
     log_epoch UInt32 COMMENT 'Incarnation of the topic; offsets compare within one epoch',
     log_partition UInt16 COMMENT 'Kafka partition',
     log_offset UInt64 CODEC(Delta, ZSTD) COMMENT 'Kafka offset',
-    append_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD) COMMENT 'When Kafka received it'
+    append_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD) COMMENT 'When Kafka received it',
+    INDEX user_id user_id TYPE bloom_filter GRANULARITY 4
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(append_time)

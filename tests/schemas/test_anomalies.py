@@ -1,0 +1,188 @@
+"""Each rule gives what its words say, however the log is cut, repeated and restarted."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.alerts import AlertRules, alerts
+from schemas.anomalies import addresses, clicks, purchases
+from schemas.frames import SIGHTED_COLUMNS
+
+RULES = AlertRules(click_floor=3)
+START = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
+EMPTY_TAIL = pl.DataFrame(schema=clicks.TAIL_COLUMNS)
+
+CLICK = st.tuples(
+    st.sampled_from(["a", "b"]),
+    st.sampled_from([0, 40, 99, 100, 150, 3_600_000]),
+    st.sampled_from([0, 0, 4_999, 5_001]),
+)
+ORDER = st.tuples(st.sampled_from(["u", "v"]), st.integers(0, 3), st.sampled_from([100, 200, 1_000, 5_000]))
+SIGHTED = st.tuples(st.sampled_from(["u", "v"]), st.sampled_from(["x", "y", "z"]), st.integers(0, 30))
+
+
+def position(offset: int, appended: datetime) -> dict[str, Any]:
+    return {"log_epoch": 1, "log_partition": 0, "log_offset": offset, "append_time": appended}
+
+
+def click_log(draws: list[tuple[str, int, int]]) -> pl.DataFrame:
+    rows, now, appended = [], START, START
+    for offset, (session, gap, wait) in enumerate(draws):
+        now, appended = now + timedelta(milliseconds=gap), appended + timedelta(milliseconds=wait)
+        back = timedelta(milliseconds=gap if offset % 5 == 4 else 0)
+        row = {"tenant_id": "t", "session_id": session, "event_time": now - back, "user_id": None}
+        rows.append(row | position(offset, appended))
+    return pl.DataFrame(rows, schema=clicks.CLICK_COLUMNS)
+
+
+def obvious_clicks(log: pl.DataFrame) -> list[int]:
+    """Offsets of the clicks that make a row long enough, one click at a time."""
+    found: list[int] = []
+    last: dict[str, dict[str, Any]] = {}
+    length: dict[str, int] = {}
+    for row in log.iter_rows(named=True):
+        before = last.get(row["session_id"])
+        near = before is not None and abs(row["event_time"] - before["event_time"]) < RULES.click_gap
+        follows = near and before is not None and row["append_time"] - before["append_time"] <= RULES.click_pause
+        length[row["session_id"]] = length[row["session_id"]] + 1 if follows else 1
+        last[row["session_id"]] = row
+        if length[row["session_id"]] == RULES.click_floor:
+            found.append(row["log_offset"])
+    return found
+
+
+def cut(log: pl.DataFrame, rng: random.Random) -> list[pl.DataFrame]:
+    ends = sorted({rng.randrange(log.height + 1) for _ in range(rng.randrange(6))} | {0, log.height})
+    return [log[first:end] for first, end in pairwise(ends)]
+
+
+@given(st.lists(CLICK, max_size=40), st.randoms(use_true_random=False))
+def test_clicks_do_not_depend_on_the_cut_or_on_restarts(draws: list[tuple[str, int, int]], rng: random.Random) -> None:
+    log = click_log(draws)
+    found, tail = [], EMPTY_TAIL
+    for part in cut(log, rng):
+        if rng.random() < 0.4 and part.height:
+            since = part["append_time"][0] - clicks.lookback(RULES)
+            stored = log.filter(pl.col("log_offset") < part["log_offset"][0], pl.col("append_time") >= since)
+            _, tail = clicks.fold(EMPTY_TAIL, stored, RULES)
+        raised, tail = clicks.fold(tail, part, RULES)
+        found += raised["as_of"].to_list()
+    assert sorted(found) == obvious_clicks(log)
+
+
+def test_a_row_of_clicks_says_what_it_rests_on() -> None:
+    [alert] = alerts(clicks.fold(EMPTY_TAIL, click_log([("a", 40, 0)] * 3), RULES)[0], RULES).to_dicts()
+    assert (alert["rule"], alert["entity"], alert["observed"], alert["threshold"]) == ("rapid_clicks", "a", 40.0, 100.0)
+    assert alert["evidence"] == [{"key": "clicks", "value": "3"}, {"key": "span_ms", "value": "80"}]
+    assert alert["alert_id"].startswith("rapid_clicks:t:a:")
+
+
+def order_log(draws: list[tuple[str, int, int]]) -> pl.DataFrame:
+    rows = [
+        {
+            "tenant_id": "t",
+            "user_id": user,
+            "currency": "EUR",
+            "log_epoch": 1,
+            "log_partition": 0,
+            "log_offset": offset,
+            "transaction_id": f"t{offset}",
+            "order_time": START + timedelta(days=40 * day, minutes=offset % 3),
+            "amount_minor": amount,
+        }
+        for offset, (user, day, amount) in enumerate(draws)
+    ]
+    return pl.DataFrame(rows, schema=purchases.PURCHASE_COLUMNS)
+
+
+def obvious_purchases(log: pl.DataFrame) -> list[tuple[int, float]]:
+    found: list[tuple[int, float]] = []
+    seen: list[dict[str, Any]] = []
+    for row in log.iter_rows(named=True):
+        earlier = [
+            other["amount_minor"]
+            for other in seen
+            if other["user_id"] == row["user_id"]
+            and row["order_time"] - RULES.purchase_history <= other["order_time"] < row["order_time"]
+        ]
+        seen.append(row)
+        if len(earlier) >= 3 and row["amount_minor"] > 5 * sum(earlier) / len(earlier):
+            found.append((row["log_offset"], row["amount_minor"] / (sum(earlier) / len(earlier))))
+    return found
+
+
+@given(st.lists(ORDER, max_size=30), st.randoms(use_true_random=False))
+def test_purchases_do_not_depend_on_the_cut_or_on_what_is_stored_past_it(
+    draws: list[tuple[str, int, int]], rng: random.Random
+) -> None:
+    log = order_log(draws)
+    found = []
+    for part in cut(log, rng):
+        start = part["log_offset"][0] if part.height else 0
+        stored = log.filter(pl.col("log_offset") < start + rng.randrange(3))
+        found += purchases.fold(stored, part, RULES).select("as_of", "observed").rows()
+    want = obvious_purchases(log)
+    assert [offset for offset, _ in found] == [offset for offset, _ in want]
+    assert [times for _, times in found] == pytest.approx([times for _, times in want])
+
+
+def test_a_large_purchase_is_critical_beyond_twice_the_factor() -> None:
+    log = order_log([("u", 0, 100), ("u", 0, 100), ("u", 0, 100), ("u", 1, 600), ("u", 2, 5_000)])
+    raised = purchases.fold(log[:0], log, RULES)
+    assert raised["severity"].to_list() == ["warning", "critical"]
+    assert raised["message"][0] == "An order of 6.0 EUR is 6.0 times the mean of 3 earlier ones."
+
+
+def sighted_log(draws: list[tuple[str, str, int]]) -> pl.DataFrame:
+    rows = [
+        {"tenant_id": "t", "user_id": user, "session_id": "s", "ip": ip, "schema_id": 1}
+        | {"timestamp": START + timedelta(minutes=5 * window)}
+        | position(offset, START)
+        for offset, (user, ip, window) in enumerate(draws)
+    ]
+    return pl.DataFrame(rows, schema=SIGHTED_COLUMNS)
+
+
+@given(st.lists(SIGHTED, max_size=15), st.randoms(use_true_random=False))
+def test_addresses_give_one_set_of_alerts_whatever_the_order_and_the_repetitions(
+    draws: list[tuple[str, str, int]], rng: random.Random
+) -> None:
+    hour = timedelta(hours=1)
+    rules = replace(RULES, cooldown=timedelta(minutes=30))
+    times = [(user, ip, START + timedelta(minutes=5 * window)) for user, ip, window in draws]
+    pairs = [
+        (user, max(time, other))
+        for user, ip, time in times
+        for person, place, other in times
+        if user == person and ip != place and abs(time - other) <= hour
+    ]
+    half_hour = 1_800_000
+    want = {f"new_address:t:{user}:{round(at.timestamp() * 1000) // half_hour * half_hour}" for user, at in pairs}
+    shuffled = [*draws, *draws[::2]]
+    rng.shuffle(shuffled)
+    log, got = sighted_log(shuffled), set()
+    for part in cut(log, rng):
+        if part.height:
+            stored = log.filter(pl.col("log_offset") <= part["log_offset"][-1] + rng.randrange(2))
+            got |= set(alerts(addresses.fold(stored, part, rules), rules)["alert_id"])
+    assert got == want
+
+
+def test_of_a_cooldown_the_first_candidate_counts() -> None:
+    log = click_log(
+        [("a", 40, 0)] * 3 + [("a", 200, 0)] + [("a", 40, 0)] * 2 + [("b", 3_600_000, 0)] + [("b", 1, 0)] * 2
+    )
+    raised, _ = clicks.fold(EMPTY_TAIL, log, RULES)
+    assert raised.height == 3
+    found = alerts(raised.sample(fraction=1, shuffle=True, seed=1), RULES)
+    assert found["as_of"].to_list() == [2, 8]
+    assert found["alert_id"].n_unique() == 2
