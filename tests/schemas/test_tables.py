@@ -78,7 +78,7 @@ def test_every_column_of_every_table_says_what_it_is(store: Store) -> None:
 
 def test_every_table_names_its_one_writer() -> None:
     for migration in clickhouse_migrations():
-        assert re.match(r"-- Writer: (streams|batch)\.", migration.sql), migration.name
+        assert re.match(r"-- Writer: (streams|batch|features)\.", migration.sql), migration.name
 
 
 def test_the_catalogue_and_the_views_have_the_same_metrics(store: Store) -> None:
