@@ -170,6 +170,22 @@ class Notify(_Frozen):
     webhook: str = ""
 
 
+class Memory(_Frozen):
+    """The most that one worker of the speed layer holds; what is over is in the store and read back when needed.
+
+    ``sessions`` session ids, ``events`` ids of their events, ``orders`` transactions, ``windows`` product counters;
+    ``pending_records`` and ``pending_bytes`` wait for a tick before the intake stops; ``slice_bytes`` make one slice.
+    """
+
+    sessions: PositiveInt = 1_500_000
+    events: PositiveInt = 12_000_000
+    orders: PositiveInt = 1_000_000
+    windows: PositiveInt = 2_000_000
+    pending_records: PositiveInt = 200_000
+    pending_bytes: PositiveInt = 64 << 20
+    slice_bytes: PositiveInt = 8 << 20
+
+
 class Ports(_Frozen):
     """Ports of the local stack; 0 picks a free one, which the stack then keeps.
 
@@ -219,11 +235,12 @@ class Settings(BaseSettings):
     api: Api = Api()
     airflow: Airflow = Airflow()
     notify: Notify = Notify()
+    memory: Memory = Memory()
     ports: Ports = Ports()
     partitions: dict[str, PositiveInt] = Field(default_factory=dict)
     alerts: AlertRules = AlertRules()
     horizon_days: PositiveInt = 7
-    session_gap_minutes: PositiveInt = 30
+    session_gap_minutes: int = Field(default=30, ge=1, le=1_440)
 
     @property
     def api_keys_file(self) -> Path:

@@ -15,10 +15,14 @@ from schemas.verdicts import READERS
 from streams.app import WorkerOptions, run
 from streams.engine import Engine
 from streams.epochs import Epochs
+from streams.hold import TransportOptions
 from streams.holes import WaitForPublication
 from streams.identity import identify
 from streams.intake import Intake
+from streams.memory import MemoryLimits
 from streams.outputs import Outputs, OutputUnavailable
+from streams.pending import PendingLimits
+from streams.slices import SliceLimits
 
 GROUP = "rivermeet-speed"
 WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublication)
@@ -31,8 +35,21 @@ def main() -> NoReturn:
     settings = load_settings()
     client = connect(settings.clickhouse)
     logs = identify(settings.kafka.client_config(), READERS, Epochs(client))
-    options = WorkerOptions(settings.kafka, GROUP, settings.home / "run", waits=WAITS)
-    run(options, logs, _engine(settings))
+    engine = _engine(settings)
+    run(_options(settings, engine), logs, engine)
+
+
+def _options(settings: Settings, engine: Engine) -> WorkerOptions:
+    memory = settings.memory
+    return WorkerOptions(
+        settings.kafka,
+        GROUP,
+        settings.home / "run",
+        transport=TransportOptions(limits=SliceLimits(bytes=memory.slice_bytes)),
+        pending=PendingLimits(memory.pending_records, memory.pending_bytes),
+        waits=WAITS,
+        stages=engine.stages,
+    )
 
 
 def _engine(settings: Settings) -> Engine:
@@ -41,7 +58,10 @@ def _engine(settings: Settings) -> Engine:
     registry = Registry(settings.registry.url)
     outputs = Outputs(settings.kafka.client_config(), registry.register)
     client, horizon = connect(settings.clickhouse), Horizon(settings.horizon_days)
-    return Engine(client, Intake(registry.resolve), rules, horizon, outputs=outputs, alert_rules=settings.alerts)
+    memory = settings.memory
+    limits = MemoryLimits(memory.sessions, memory.events, memory.orders, memory.windows)
+    intake = Intake(registry.resolve)
+    return Engine(client, intake, rules, horizon, outputs=outputs, limits=limits, alert_rules=settings.alerts)
 
 
 if __name__ == "__main__":

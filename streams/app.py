@@ -46,7 +46,8 @@ class GroupTimes:
 class WorkerOptions:
     """What a worker needs to know.
 
-    `group` is the consumer group, `folder` takes the health files; `waits` are the engine's errors that time mends.
+    `group` is the consumer group, `folder` takes the health files; `waits` are the engine's errors that time mends;
+    `stages` is what the engine has spent, by stage, in CPU seconds.
     """
 
     kafka: Kafka
@@ -58,6 +59,7 @@ class WorkerOptions:
     pending: PendingLimits = field(default_factory=PendingLimits)
     ticks: TickPolicy = field(default_factory=TickPolicy)
     waits: tuple[type[Exception], ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 class Wiring:
@@ -131,7 +133,14 @@ class Wiring:
 
     async def _report(self) -> None:
         self.health.write(
-            status(time.time(), self.app.consumer.positions(), self.logs, self.pending, self.ticker.stats)
+            status(
+                time.time(),
+                self.app.consumer.positions(),
+                self.logs,
+                self.pending,
+                self.ticker.stats,
+                self.options.stages,
+            )
         )
 
 

@@ -25,6 +25,7 @@ from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.slices import Slice
+from streams.stages import Stages
 from streams.writes import PROGRESS, Write, ordered
 
 Standings = Mapping[tuple[str, int], progress.Progress]
@@ -93,6 +94,7 @@ class Engine:
         self._horizon = timedelta(days=horizon.days)
         self._history = History(client, horizon.days)
         self.memory = Memory(limits)
+        self.stages = Stages()
         self._anomalies = Anomalies(client, alert_rules or AlertRules())
 
     def tick(self, slices: Sequence[Slice]) -> None:
@@ -100,21 +102,28 @@ class Engine:
 
         Raises what the store or the registry raised, and `WaitForPublication`; nothing is then held to be written.
         """
-        for write in self.steps(self._intake(slices)):
+        with self.stages("decode"):
+            records = self._intake(slices)
+        for write in self.steps(records):
             if write.table == PROGRESS:
-                self._outputs.confirm()
-            insert(self._client, write.table, write.rows)
-            self._outputs.send(write)
+                with self.stages("topics"):
+                    self._outputs.confirm()
+            with self.stages(f"insert {write.table}"):
+                insert(self._client, write.table, write.rows)
+            with self.stages("topics"):
+                self._outputs.send(write)
 
     def steps(self, records: Records) -> Iterator[Write]:
         """The writes of one tick in their order. The memory takes the tick in when the last one has been consumed."""
         self._drop_what_is_newer(records)
         before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
         yield from self._beginnings(records, before)
-        self._restore(records, before)
+        with self.stages("restore"):
+            self._restore(records, before)
         derived = self.derive(records, before)
         yield from derived.writes
-        self.memory.take_in(derived.change, derived.facts, derived.windows, derived.after)
+        with self.stages("remember"):
+            self.memory.take_in(derived.change, derived.facts, derived.windows, derived.after)
         self._anomalies.take_in(derived.watched)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
@@ -125,20 +134,26 @@ class Engine:
     def derive(self, records: Records, before: Standings) -> Derived:
         """Pure but for reading back what the memory does not hold. `before`: how far each partition is applied."""
         starts, memory, history = records.starts, self.memory, self._history
-        change = sessions.apply(
-            memory.sessions,
-            records.events,
-            lambda groups: history.events(groups, starts(USER_EVENTS)),
-            self._rules,
-            self._horizon,
-        )
-        facts = orders.apply(memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS)))
+        with self.stages("sessions"):
+            change = sessions.apply(
+                memory.sessions,
+                records.events,
+                lambda groups: history.events(groups, starts(USER_EVENTS)),
+                self._rules,
+                self._horizon,
+            )
+        with self.stages("orders"):
+            facts = orders.apply(
+                memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS))
+            )
         cold = utc_day("event_time") + self._horizon < utc_day("append_time")
         hot_events = change.used.filter(~cold)
-        windows = memory.windows.apply(hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS)))
+        with self.stages("products"):
+            windows = memory.windows.apply(hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS)))
         cold_order = utc_day("order_time") + self._horizon < utc_day("append_time")
         hot_orders = facts.used.filter(~cold_order)
-        watched = self._anomalies.derive(records, hot_events, hot_orders)
+        with self.stages("alerts"):
+            watched = self._anomalies.derive(records, hot_events, hot_orders)
         after = {
             (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, _watermark(records, r))
             for r in records.ranges
@@ -186,7 +201,7 @@ class Engine:
         for tick in records.ranges:
             known = self.memory.progress.get((tick.topic, tick.partition))
             if known is not None and known.applied != tick.first:
-                self.memory.forget(tick.topic, [tick.partition])
+                self.forget(tick.topic, [tick.partition])
 
     def _restore(self, records: Records, before: Standings) -> None:
         """What must be known of a partition when it is first read: which ids are stored, and the open sessions."""

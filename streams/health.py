@@ -33,12 +33,18 @@ class HealthFiles:
 
 
 def status(
-    now: float, positions: Sequence[Position], logs: Mapping[str, Log], pending: Pending, ticks: TickStats
+    now: float,
+    positions: Sequence[Position],
+    logs: Mapping[str, Log],
+    pending: Pending,
+    ticks: TickStats,
+    stages: Mapping[str, float],
 ) -> dict[str, object]:
     """The content of `worker.json` at `now` (Unix seconds).
 
     `partitions`: per partition offsets as in `Position`, and `lag`, the records not yet written (null before the first
-    fetch). `backpressure`: whether the intake is stopped, `waiting_for`: why the last tick is being tried again.
+    fetch). `backpressure`: whether the intake is stopped, `waiting_for`: why the last tick is being tried again;
+    `stages`: CPU seconds by stage since the start.
     """
     return {
         "pid": os.getpid(),
@@ -53,6 +59,7 @@ def status(
             "last_at": ticks.last_at,
             "last_seconds": round(ticks.last_seconds, 4),
         },
+        "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
         "partitions": [{**asdict(p), "epoch": logs[p.topic].epoch, "lag": _lag(p)} for p in positions],
     }
 
