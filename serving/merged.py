@@ -11,6 +11,7 @@ from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, STRING_MAP, TIME
 from schemas.metrics import GRAIN_KEYS, Grain, Metric, of_grain
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
+from serving import hot
 
 _FOLDER = Path(__file__).parent / "views"
 
@@ -39,7 +40,8 @@ _ITEMS = "Array(Tuple(product_id String, quantity Int32, price_minor Int64, cate
 def statements() -> list[tuple[str, str]]:
     """(name, CREATE OR REPLACE VIEW ...) of every view, in an order in which they can be created."""
     filling = _filling()
-    return [(name, _create(name, filling)) for name in (*INTERNAL, *ANALYST)]
+    merged = [(name, _create(name, filling)) for name in (*INTERNAL, *ANALYST)]
+    return [*merged, *hot.statements()]
 
 
 def _create(name: str, filling: dict[str, str]) -> str:

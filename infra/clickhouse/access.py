@@ -14,18 +14,28 @@ from xml.sax.saxutils import escape
 ANALYST_VIEWS = (
     "active_sessions",
     "alerts",
+    "current_signals",
     "daily_metrics",
     "daily_revenue",
     "dead_letters",
     "events",
     "holes",
+    "inventory",
+    "inventory_history",
     "orders",
     "product_daily",
     "product_popularity",
+    "profile_history",
+    "profiles",
     "progress",
     "publications",
     "reconciliation",
     "sessions",
+    "signals",
+    "ticket_history",
+    "tickets",
+    "trending_products",
+    "user_orders",
 )
 """The views of database `rivermeet` that analysts may read; nothing else of it exists for them."""
 

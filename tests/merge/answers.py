@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from tests.merge.log import LOGS
 from tests.merge.store import HoleError, Store
 from tests.merge.world import DATASETS, HORIZON, World
 from tests.oracle.answer import Answer, below, day_limit, fold
+from tests.oracle.figures import product_sales
 from tests.oracle.records import Event, Log
 from tests.oracle.sessions import Session
 from tests.oracle.verdicts import Rules
@@ -179,6 +181,27 @@ def products_equal(readings: Readings, day: date, want: Answer) -> None:
     _compare("products", day, {(k.tenant_id, k.product_id, k.kind): n for k, n in want.products.items()}, got)
 
 
+def popularity_equal(readings: Readings, day: date, want: Answer) -> None:
+    rows = readings.of("product_popularity", day)
+    got = {
+        (row["tenant_id"], _ms(row["window_start"]), row["product_id"], counter): row[counter]
+        for row in rows
+        for counter in COUNTERS
+        if row[counter]
+    }
+    expected = {(k.tenant_id, k.start_ms, k.product_id, k.kind): n for k, n in want.windows.items()}
+    _compare("product_popularity", day, expected, got)
+    sold: Counter[tuple[str, int, str]] = Counter()
+    earned = {}
+    for key, (units, revenue) in product_sales(want.orders).items():
+        sold[key.tenant_id, key.start_ms, key.product_id] += units
+        earned[tuple(key)] = revenue
+    by_row = {(row["tenant_id"], _ms(row["window_start"]), row["product_id"]): row for row in rows}
+    _compare("units", day, +sold, +Counter({key: row["units"] for key, row in by_row.items()}))
+    revenue_got = {(*key, code): minor for key, row in by_row.items() for code, minor in row["revenue_minor"]}
+    _compare("revenue", day, earned, revenue_got)
+
+
 def metrics_equal(readings: Readings, day: date, want: Answer) -> None:
     expected = {key.tenant_id: _rounded(asdict(row)) for key, row in want.daily_metrics.items()}
     rows = {row["tenant_id"]: row for row in readings.of("daily_metrics", day)}
@@ -206,6 +229,7 @@ _SETTLED = (
     orders_equal,
     sessions_equal,
     products_equal,
+    popularity_equal,
     metrics_equal,
     revenue_equal,
 )

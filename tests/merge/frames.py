@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,6 +87,6 @@ def _order_row(record: LogRecord) -> dict[str, Any]:
         "currency": order.currency,
         "amount_minor": order.amount_minor,
         "payment_method": order.payment_method,
-        "items": [],
+        "items": [asdict(item) for item in order.items],
         "schema_id": 2,
     }

@@ -31,6 +31,15 @@ class ProductWindow(NamedTuple):
     kind: str
 
 
+class ProductSale(NamedTuple):
+    """Key of what was sold of a product in five minutes."""
+
+    tenant_id: str
+    start_ms: int
+    product_id: str
+    currency: str
+
+
 class TenantDay(NamedTuple):
     """Key of a `daily_metrics` row."""
 
@@ -100,6 +109,19 @@ def product_windows(events: Iterable[Event]) -> dict[ProductWindow, int]:
             if event.product_id is not None and event.event_type in PRODUCT_KINDS
         )
     )
+
+
+def product_sales(orders: Iterable[Order]) -> dict[ProductSale, tuple[int, int]]:
+    """Return units and gross revenue of completed orders, by product, five-minute window and currency."""
+    sales: dict[ProductSale, tuple[int, int]] = {}
+    for order in orders:
+        for item in order.items if order.status == "completed" else ():
+            key = ProductSale(
+                order.tenant_id, order.time_ms - order.time_ms % WINDOW_MS, item.product_id, order.currency
+            )
+            units, revenue = sales.get(key, (0, 0))
+            sales[key] = units + item.quantity, revenue + item.quantity * item.price_minor
+    return sales
 
 
 def daily_metrics(events: Iterable[Event], sessions: Iterable[Session]) -> dict[TenantDay, DailyMetrics]:

@@ -1,0 +1,3 @@
+-- Every state of every user's profile.
+SELECT *
+FROM (SELECT * FROM speed_profiles FINAL)

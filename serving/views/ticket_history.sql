@@ -1,0 +1,3 @@
+-- Every state of every service ticket.
+SELECT *
+FROM (SELECT * FROM speed_tickets FINAL)
