@@ -38,9 +38,17 @@ def encode_columns(frame: pl.DataFrame, schema: SchemaVersion, schema_id: int) -
 
 def _one_by_one(frame: pl.DataFrame, schema: SchemaVersion, schema_id: int) -> list[bytes]:
     times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-    names = {field.name: snake(field.name) for field in schema.type.fields}
+    fields = [(field.name, snake(field.name), field.type) for field in schema.type.fields]
     rows = frame.with_columns(pl.col(times).to_physical()).iter_rows(named=True)
-    return [encode_record({name: row[column] for name, column in names.items()}, schema, schema_id) for row in rows]
+    records = [{name: _plain(row[column], kind) for name, column, kind in fields} for row in rows]
+    return [encode_record(record, schema, schema_id) for record in records]
+
+
+def _plain(value: object, kind: Type) -> object:
+    """A map is a list of pairs in frames (`schemas.frames.STRING_MAP`), and a dict in records."""
+    if isinstance(kind, Map) and isinstance(value, list):
+        return {pair["key"]: pair["value"] for pair in value}
+    return value
 
 
 def _in_bulk(kind: Type) -> bool:

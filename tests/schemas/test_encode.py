@@ -78,3 +78,14 @@ def test_every_contract_that_we_write_can_be_encoded() -> None:
         frame = pl.DataFrame([{snake(name): value for name, value in example.record.items()}])
         [encoded] = encode_columns(frame, example.writer, IDS[example.subject, example.writer.version])
         assert decode_record(encoded, schemas(), example.writer) == example.record
+
+
+def test_a_map_is_a_list_of_pairs_in_frames() -> None:
+    [example] = [one for one in examples("good", "alert") if one.name == "v2_evidence"]
+    assert example.record is not None
+    row = {snake(name): value for name, value in example.record.items()}
+    frame = pl.DataFrame(
+        [row | {"evidence": [{"key": name, "value": value} for name, value in row["evidence"].items()]}]
+    )
+    [encoded] = encode_columns(frame, example.writer, IDS[example.subject, example.writer.version])
+    assert decode_record(encoded, schemas(), example.writer) == example.record
