@@ -161,6 +161,22 @@ def recommendations(day: Day, run: Run = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def maintenance(
+    snapshot_days: Annotated[int, typer.Option(min=0, help="Days that old snapshots of the lake are kept.")] = 7,
+    orphan_days: Annotated[int, typer.Option(min=1, help="Days that files are kept which no snapshot names.")] = 3,
+    keep_days: Annotated[int, typer.Option(min=0, help="Days of data that the lake keeps; 0 keeps all.")] = 0,
+    version_days: Annotated[int, typer.Option(min=1, help="Days that replaced versions stay in ClickHouse.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Make few large files of many small ones, and delete old snapshots, left files, old days, replaced versions."""
+    with _steps() as steps:
+        from batch.maintenance import Upkeep
+
+        upkeep = Upkeep(timedelta(days=snapshot_days), timedelta(days=orphan_days), keep_days)
+        _print(steps.maintain(upkeep, timedelta(days=version_days)), as_json)
+
+
+@app.command()
 def report(day: Day, as_json: Json = False) -> None:
     """Write down what the gate said of a day and what is published."""
     with _steps() as steps:
@@ -228,12 +244,13 @@ def _code(error: Exception) -> Code | None:
     from batch.gate import ExpectationBroken
     from batch.landings import LakeHistoryBroken
     from batch.log import LogUnavailable
+    from batch.maintenance import RowsDiffer
     from batch.notify import WebhookUnavailable
     from batch.publication import PublicationRefused
     from batch.publish import LoadDiffers
     from batch.ranges import LogReplaced, RecordsExpired
     from batch.results import NoSuchRun
-    from batch.snapshot import NothingLanded
+    from batch.snapshot import DayForgotten, NothingLanded
     from batch.spark import JavaMissing
     from batch.steps import GateRefused
     from infra.clients.clickhouse import StoreUnavailable
@@ -243,6 +260,7 @@ def _code(error: Exception) -> Code | None:
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
         ((LogUnavailable, StoreUnavailable, WebhookUnavailable), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
+        ((DayForgotten, RowsDiffer), Code.FAILED),
         ((ExpectationBroken, JavaMissing, ValidationError), Code.FAILED),
     ]
     return next((code for kinds, code in codes if isinstance(error, kinds)), None)

@@ -35,5 +35,10 @@ def order_tables(landed: pl.DataFrame, days: Collection[date]) -> Tables:
     return {"batch_orders": used.with_columns(day=utc_day("order_time")).filter(_of(days))}
 
 
+def count_by_day(tables: Tables) -> dict[str, dict[date, int]]:
+    """Table -> day -> rows."""
+    return {name: dict(rows.group_by("day").len().iter_rows()) for name, rows in tables.items()}
+
+
 def _of(days: Collection[date]) -> pl.Expr:
     return pl.col("day").is_in(sorted(days))

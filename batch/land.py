@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,8 @@ class LandingReport:
     dead_letters: int
     lost: int
     """Offsets that had expired in Kafka and were given up."""
+    cpu_seconds: Mapping[str, float]
+    """Stage of the work -> seconds of CPU that workers spent on it."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,13 @@ class Lander:
         ends = read_ends(self.kafka, self.source.topic, self.clock)
         if self.options.topic_id not in {"", ends.topic_id}:
             raise LogReplaced(ends.topic, f"its id is {ends.topic_id}, and {self.options.topic_id} was read before")
-        landed = [self._land_next(ends)]
+        cpu: dict[str, float] = defaultdict(float)
+        landed = [self._land_next(ends, cpu)]
         while any(landed[-1].end[p] < end for p, end in ends.end.items()):
-            landed.append(self._land_next(ends))
-        return self._report(landed)
+            landed.append(self._land_next(ends, cpu))
+        return self._report(landed, cpu)
 
-    def _land_next(self, ends: LogEnds) -> LandedRange:
+    def _land_next(self, ends: LogEnds, cpu: dict[str, float]) -> LandedRange:
         table = load_table(self.catalog, self.source.table)
         before = commits(table)
         have = covered_by(before, self.options.epoch)
@@ -120,12 +124,15 @@ class Lander:
         check_same_log(ends, self.options.epoch, before, have)
         todo = next_range(ends, have, self.options.chunk, accept_loss=self.options.accept_loss)
         staged = self._stage(todo, have.append_times)
+        for one in staged:
+            for stage, seconds in one.cpu_seconds.items():
+                cpu[stage] += seconds
         landed = self._describe(ends, todo, have, staged)
         try:
             self._commit(table, have, staged, landed)
         except Overtaken:
             self._discard(file for one in staged for file in one.files)
-            return self._land_next(ends)
+            return self._land_next(ends, cpu)
         log.info("landed %d records of %s, %d of them dead letters", landed.records, landed.topic, landed.dead_letters)
         return landed
 
@@ -191,7 +198,7 @@ class Lander:
         for file in files:
             self.storage.delete(file)
 
-    def _report(self, landed: list[LandedRange]) -> LandingReport:
+    def _report(self, landed: list[LandedRange], cpu: Mapping[str, float]) -> LandingReport:
         first, last = landed[0], landed[-1]
         now = commits(load_table(self.catalog, self.source.table))
         return LandingReport(
@@ -205,4 +212,5 @@ class Lander:
             records=sum(one.records for one in landed),
             dead_letters=sum(one.dead_letters for one in landed),
             lost=sum(offset - one.start[p] for one in landed for p, offset in one.lost.items()),
+            cpu_seconds={stage: round(seconds, 3) for stage, seconds in cpu.items()},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,10 @@ from batch.coverage import Landing
 
 LANDING = "rivermeet.landing"
 """The snapshot property that holds a landing as JSON."""
+PIECE = "rivermeet.landed."
+"""The table properties that keep what expired snapshots had landed begin so; see `batch.folding`."""
+KEPT_FROM = "rivermeet.kept-from"
+"""The table property that names the first day whose rows are all still there."""
 
 
 class LakeHistoryBroken(Exception):
@@ -96,36 +100,48 @@ class Commit:
 def commits(table: Table, snapshot_id: int | None = None) -> list[Commit]:
     """The landings among the ancestors of a snapshot (the current one if none is given), oldest first.
 
-    Raises `LakeHistoryBroken` if the table holds rows and no landing, or if an ancestor is no longer known.
+    Of ancestors that expired, what maintenance kept. Raises `LakeHistoryBroken` if the table holds rows and no landing,
+    or if an ancestor is no longer known and was not kept.
     """
     head = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if head is None:
         return []
-    ancestors = list(_ancestors(table, head))
-    found = [_commit(snapshot) for snapshot in reversed(ancestors) if LANDING in _properties(snapshot)]
-    if not found and int(_properties(head).get("total-records", "0")):
+    ancestors = _ancestors(table, head)
+    kept = _kept(table, ancestors[-1])
+    found = [_commit(snapshot) for snapshot in reversed(ancestors) if LANDING in properties_of(snapshot)]
+    if not kept and not found and int(properties_of(head).get("total-records", "0")):
         raise LakeHistoryBroken(_name(table), head.snapshot_id, "rows without any landing")
-    return found
+    return [*kept, *found]
+
+
+def properties_of(snapshot: Snapshot) -> Mapping[str, str]:
+    """What the commit said of itself."""
+    return snapshot.summary.additional_properties if snapshot.summary else {}
 
 
 def _commit(snapshot: Snapshot) -> Commit:
-    landed = LandedRange.from_json(_properties(snapshot)[LANDING])
+    landed = LandedRange.from_json(properties_of(snapshot)[LANDING])
     return Commit(snapshot.snapshot_id, snapshot.sequence_number or 0, landed)
 
 
-def _ancestors(table: Table, head: Snapshot) -> Iterator[Snapshot]:
+def _kept(table: Table, oldest: Snapshot) -> list[Commit]:
+    """What the snapshots before the oldest that is known had landed. The first of a table has the number 1."""
+    text = table.properties.get(f"{PIECE}{oldest.snapshot_id}")
+    if text is not None:
+        return [Commit(one, number, LandedRange.from_json(json.dumps(raw))) for one, number, raw in json.loads(text)]
+    if (oldest.sequence_number or 0) > 1:
+        why = "snapshots before it expired, and what they had landed was not kept"
+        raise LakeHistoryBroken(_name(table), oldest.snapshot_id, why)
+    return []
+
+
+def _ancestors(table: Table, head: Snapshot) -> list[Snapshot]:
+    """The snapshots from this one back to the first that is known."""
     known = {snapshot.snapshot_id: snapshot for snapshot in table.snapshots()}
-    at: Snapshot | None = head
-    while at is not None:
-        yield at
-        parent = at.parent_snapshot_id
-        if parent is not None and parent not in known:
-            raise LakeHistoryBroken(_name(table), parent, "expired, and what it had landed was not kept")
-        at = known[parent] if parent is not None else None
-
-
-def _properties(snapshot: Snapshot) -> Mapping[str, str]:
-    return snapshot.summary.additional_properties if snapshot.summary else {}
+    found = [head]
+    while (parent := found[-1].parent_snapshot_id) is not None and parent in known:
+        found.append(known[parent])
+    return found
 
 
 def _by_partition(raw: Mapping[str, int]) -> dict[int, int]:

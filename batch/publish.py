@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import polars as pl
+import pyarrow as pa
 
 from batch.coverage import Coverage
 from batch.days import connected
-from batch.fold import Tables
 from batch.publication import (
     ConnectedDaysChanged,
     Publication,
@@ -19,13 +19,13 @@ from batch.publication import (
     landed_until,
     point,
 )
-from infra.clients.clickhouse import Client, insert, select
+from infra.clients.clickhouse import Client, insert, insert_arrow, select
 from schemas.lateness import Horizon
 
 DATASET_TABLES = {"events": ("batch_events", "batch_sessions", "batch_products"), "orders": ("batch_orders",)}
 """Dataset -> the tables that a publication of it selects together."""
 
-ROWS_PER_INSERT = 200_000
+ROWS_PER_INSERT = 250_000
 
 _SUMS = {
     "batch_events": "sum(cityHash64(event_id, log_partition, log_offset))",
@@ -87,23 +87,25 @@ def current_publications(client: Client, dataset: str) -> dict[date, Publication
     return {publication.day: publication for publication in found}
 
 
-def load(client: Client, table: str, rows: pl.DataFrame, version: int) -> None:
-    """Inserts the rows of one table under the version."""
-    for part in rows.with_columns(version=pl.lit(version, pl.UInt64)).iter_slices(ROWS_PER_INSERT):
-        if part.height:
-            insert(client, table, part)
+def load(client: Client, table: str, blocks: Iterable[pa.Table], version: int) -> None:
+    """Inserts blocks of rows of one table under the version."""
+    for block in blocks:
+        of_version = pa.repeat(pa.scalar(version, pa.uint64()), len(block))
+        insert_arrow(client, table, block.append_column("version", of_version))
 
 
-def compare(client: Client, tables: Tables, days: Collection[date], version: int) -> None:
-    """Raises `LoadDiffers` unless every table holds as many rows per day under the version as were computed."""
-    for table, rows in tables.items():
+def compare(client: Client, computed: Mapping[str, Mapping[date, int]], days: Collection[date], version: int) -> None:
+    """Raises `LoadDiffers` unless every table holds as many rows per day under the version as were computed.
+
+    `computed`: table -> day -> rows.
+    """
+    for table, rows in computed.items():
         sql = f"SELECT day, count() AS n FROM {table} WHERE version = %(version)s AND day IN %(days)s GROUP BY day"
         counted = select(client, sql, {"day": pl.Date(), "n": pl.Int64()}, {"version": version, "days": sorted(days)})
         loaded = dict(counted.iter_rows())
-        computed = dict(rows.group_by("day").len().iter_rows())
         for day in days:
-            if computed.get(day, 0) != loaded.get(day, 0):
-                raise LoadDiffers(table, day, computed.get(day, 0), loaded.get(day, 0))
+            if rows.get(day, 0) != loaded.get(day, 0):
+                raise LoadDiffers(table, day, rows.get(day, 0), loaded.get(day, 0))
 
 
 def publish(

@@ -1,78 +1,50 @@
 """Recomputing days from one pinned snapshot of the lake, by the same functions that the speed layer runs on slices.
 
-Spark brings all records of a group together and the functions of `batch.fold` do the rest, one partition at a time.
-The work grows with the days asked for; of all other days only the keys of the groups are read, and whole days only
-where one of these groups has records.
+The log has put all records of a group into one partition, so each partition is folded by itself, in parallel and
+without a shuffle (`batch.work`). The work grows with the days asked for; of all other days only the keys of the groups
+are read, and whole days only where one of these groups has records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from uuid import uuid4
 
 import polars as pl
-import pyarrow as pa
-from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-from pyspark.sql.pandas.types import from_arrow_schema
 
 from batch.days import connected
+from batch.files import LakeFile
+from batch.partitions import ROWS_PER_PARTITION, WholePartition
 from batch.publication import NotYetPublishable, Publication, landed_until
-from batch.results import RESULT_TABLES, Manifest, Results
-from batch.snapshot import Pinned, rows_of
-from schemas import orders, products, sessions
-from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, ORDER_GROUP
-from schemas.products import COUNTERS
-from schemas.sessions import REACH_COLUMNS, SESSION_COLUMNS, SessionRules
-from schemas.tables.lake import EVENTS, TRANSACTIONS, LakeTable, from_arrow, to_arrow
+from batch.results import Manifest, Results
+from batch.scan import Share, Snapshot, shares
+from batch.snapshot import Pinned
+from batch.work import REACH, REACH_NAMES, Folded, FoldEvents, FoldOrders, add_up
+from batch.workers import Workers
+from schemas.frames import GROUP, ORDER_GROUP
+from schemas.sessions import SessionRules
 
-ROWS_PER_PARTITION = 200_000
-"""What one worker holds at a time."""
+__all__ = ["ROWS_PER_PARTITION", "Recompute", "WholePartition"]
 
-BATCH_ROWS = 20_000
-REACH = ("log_partition", "event_days", "last_offset")
-
-_FOLDED = LakeTable("folded", {**SESSION_COLUMNS, **REACH_COLUMNS}, "session_start", "", "Sessions and their reach.")
-_COUNTED = RESULT_TABLES["batch_products"]
-_NO_REACH = pl.DataFrame(schema={"log_partition": pl.Int32(), **REACH_COLUMNS}).select(REACH)
-
-
-@dataclass(frozen=True)
-class WholePartition:
-    """A function for `mapInArrow` that gives a polars function all rows of a partition at once."""
-
-    function: Callable[[pl.DataFrame], pl.DataFrame]
-    source: LakeTable
-    target: LakeTable
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Folds one partition."""
-        rows = list(batches)
-        if rows:
-            frame = from_arrow(pa.Table.from_batches(rows), self.source.frame_schema)
-            yield from to_arrow(self.function(frame), self.target).to_batches(max_chunksize=BATCH_ROWS)
-
-    def on(self, rows: DataFrame) -> DataFrame:
-        """The function applied to every partition."""
-        return rows.mapInArrow(self, from_arrow_schema(self.target.arrow_schema))
+ROWS_PER_SHARE = 500_000
+"""What one worker holds at a time; some 600 MB."""
 
 
 @dataclass(frozen=True)
 class Recompute:
     """What every recompute needs."""
 
-    spark: SparkSession
+    workers: Workers
     results: Results
     pinned: Pinned
+    files: tuple[LakeFile, ...]
+    """The data files of the snapshot."""
     published: Mapping[date, Publication]
     """The publications of now: they tell which days must move together."""
     rules: SessionRules
-    partitions: int
-    """The least number of partitions of a shuffle."""
 
     def events(self, days: Collection[date]) -> Manifest:
         """Recomputes the dataset `events` for the days and all that must move with them.
@@ -81,52 +53,62 @@ class Recompute:
         """
         taken = frozenset(days)
         while True:
-            used = self._used_events(taken).persist(StorageLevel.DISK_ONLY)
-            folded = WholePartition(partial(sessions.fold, rules=self.rules), EVENTS, _FOLDED).on(used)
-            folded = folded.persist(StorageLevel.DISK_ONLY)
-            try:
-                reach = _reach(folded)
-                together = self._together(days, reach)
-                if together <= taken:
-                    return self._finish("events", together, _event_tables(used, folded, together), reach)
-                taken |= together
-            finally:
-                folded.unpersist()
-                used.unpersist()
+            run = self._new_run()
+            work = FoldEvents(self._snapshot(GROUP), tuple(sorted(taken)), self.rules, self.results, run)
+            folded = self.workers.run(work, self._shares(), self._rows(taken))
+            reach = pl.concat([one.reach for one in folded] or [_no_reach()])
+            together = self._together(days, reach)
+            if together <= taken:
+                return self._finish("events", run, together, folded, reach)
+            taken |= together
 
     def orders(self, days: Collection[date]) -> Manifest:
         """Recomputes the dataset `orders`; a fact and its duplicates lie on one day. Raises `NotYetPublishable`."""
-        together = self._together(days, _NO_REACH)
-        rows = _grouped(rows_of(self.spark, self.pinned).where(_on(together)), self._width(together), ORDER_GROUP)
-        facts = WholePartition(_used_orders, TRANSACTIONS, RESULT_TABLES["batch_orders"]).on(rows)
-        return self._finish("orders", together, {"batch_orders": facts}, _NO_REACH)
+        together = self._together(days, _no_reach())
+        run = self._new_run()
+        work = FoldOrders(self._snapshot(ORDER_GROUP), tuple(sorted(together)), self.results, run)
+        folded = self.workers.run(work, self._shares(), self._rows(together))
+        return self._finish("orders", run, together, folded, _no_reach())
+
+    def _new_run(self) -> str:
+        return f"{self.pinned.sequence:010d}-{uuid4().hex[:12]}"
+
+    def _snapshot(self, group: Sequence[str]) -> Snapshot:
+        return Snapshot(self.pinned.table, self.files, self.results.storage, tuple(group))
+
+    def _shares(self) -> list[Share]:
+        """One share of each partition that has rows on any day, or more where it has many on one."""
+        most: dict[tuple[int, int], int] = defaultdict(int)
+        by_day: dict[tuple[int, int, date], int] = defaultdict(int)
+        for commit in self.pinned.commits:
+            for part in commit.landed.days:
+                place = (commit.landed.epoch, part.partition)
+                by_day[*place, part.day] += part.records
+                most[place] = max(most[place], by_day[*place, part.day])
+        ends = [(one.epoch, p, end) for one in self.pinned.coverages for p, end in one.end.items()]
+        return shares(ends, most, ROWS_PER_SHARE)
+
+    def _rows(self, days: Collection[date]) -> int:
+        return self.pinned.landed_rows(sorted(days))
 
     def _together(self, days: Collection[date], reach: pl.DataFrame) -> frozenset[date]:
         until = landed_until(self.pinned.coverage)
         together = connected(days, reach, self.published, until)
         for day in sorted(set(days) - together):
             raise NotYetPublishable(day, until)
+        self.pinned.check_kept(together)
         return together
 
-    def _used_events(self, days: Collection[date]) -> DataFrame:
-        """The used events, of any day, of all groups that have an event on the days; whole groups in one partition."""
-        rows = rows_of(self.spark, self.pinned)
-        groups = rows.where(_on(days)).select(*GROUP).distinct()
-        elsewhere = rows.where(~_on(days)).join(groups, [*GROUP], "left_semi").select("day").distinct()
-        days = set(days) | {row.day for row in elsewhere.collect()}
-        whole = rows.where(_on(days)).join(groups, [*GROUP], "left_semi").select(*EVENTS.frame_schema)
-        return WholePartition(_used_events, EVENTS, EVENTS).on(_grouped(whole, self._width(days), GROUP))
-
-    def _width(self, days: Collection[date]) -> int:
-        return max(self.partitions, -(-self.pinned.landed_rows(sorted(days)) // ROWS_PER_PARTITION))
-
     def _finish(
-        self, dataset: str, days: frozenset[date], tables: Mapping[str, DataFrame], reach: pl.DataFrame
+        self, dataset: str, run: str, days: frozenset[date], folded: Sequence[Folded], reach: pl.DataFrame
     ) -> Manifest:
-        run = f"{self.pinned.sequence:010d}-{uuid4().hex[:12]}"
-        for name, rows in tables.items():
-            target = self.results.uri(dataset, run, name)
-            rows.select(*RESULT_TABLES[name].frame_schema).write.parquet(target)
+        files: dict[str, list[str]] = {name: [] for name in DATASET_RESULTS[dataset]}
+        for one in folded:
+            for name, file in one.files.items():
+                files[name].append(file)
+        for table, keys in ADDED_UP.items():
+            if files.get(table):
+                files[table] = [add_up(self.results, dataset, run, files[table], table, keys)]
         manifest = Manifest(
             dataset=dataset,
             run=run,
@@ -135,44 +117,17 @@ class Recompute:
             snapshot_sequence=self.pinned.sequence,
             coverage=self.pinned.coverage,
             definition=self.rules.definition,
-            files={name: self.results.files(dataset, run, name) for name in tables},
+            files={name: tuple(sorted(found)) for name, found in files.items()},
         )
         self.results.finish(manifest, reach)
         return manifest
 
 
-def _used_events(landed: pl.DataFrame) -> pl.DataFrame:
-    return sessions.without_duplicates(landed).select(list(EVENT_COLUMNS))
+DATASET_RESULTS = {"events": ("batch_events", "batch_sessions", "batch_products"), "orders": ("batch_orders",)}
+"""Dataset -> the tables that a recompute of it fills."""
+ADDED_UP = {"batch_products": ("day", "tenant_id", "product_id")}
+"""Table whose rows come of several partitions of the log -> its keys."""
 
 
-def _used_orders(landed: pl.DataFrame) -> pl.DataFrame:
-    return orders.without_duplicates(landed).select(list(ORDER_COLUMNS))
-
-
-def _counted(used: pl.DataFrame) -> pl.DataFrame:
-    return products.count(used, ["day", "tenant_id", "product_id"])
-
-
-def _event_tables(used: DataFrame, folded: DataFrame, days: Collection[date]) -> dict[str, DataFrame]:
-    """The three tables of the dataset `events`, of these days only."""
-    facts = used.where(_on(days))
-    parts = WholePartition(_counted, EVENTS, _COUNTED).on(facts)
-    sums = [F.sum(name).alias(name) for name in COUNTERS]
-    return {
-        "batch_events": facts,
-        "batch_sessions": folded.where(_on(days)),
-        "batch_products": parts.groupBy("day", "tenant_id", "product_id").agg(*sums),
-    }
-
-
-def _reach(folded: DataFrame) -> pl.DataFrame:
-    several = folded.where("size(event_days) > 1").select(*REACH).toArrow()
-    return from_arrow(several, {"log_partition": pl.Int32(), **REACH_COLUMNS}).select(REACH)
-
-
-def _grouped(rows: DataFrame, partitions: int, keys: Collection[str]) -> DataFrame:
-    return rows.repartition(partitions, *keys)
-
-
-def _on(days: Collection[date]) -> Column:
-    return F.col("day").isin(sorted(days))
+def _no_reach() -> pl.DataFrame:
+    return pl.DataFrame(schema=REACH).select(REACH_NAMES)

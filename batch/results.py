@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
 from batch.coverage import Coverage
+from batch.storage import Storage
 from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
@@ -82,20 +85,15 @@ class Results:
     """The folder of all runs: a path or a URI of an object store."""
 
     root: str
+    storage: Storage = field(default_factory=Storage)
 
     def uri(self, dataset: str, run: str, name: str = "") -> str:
         """Where something of a run lies."""
         return "/".join(part for part in (self.root, dataset, run, name) if part)
 
-    def files(self, dataset: str, run: str, table: str) -> tuple[str, ...]:
-        """The data files that were written for a table."""
-        store, path = fs.FileSystem.from_uri(self.uri(dataset, run, table))
-        found = store.get_file_info(fs.FileSelector(path))
-        return tuple(sorted(f"{table}/{info.base_name}" for info in found if info.base_name.endswith(".parquet")))
-
     def finish(self, manifest: Manifest, reach: pl.DataFrame) -> None:
         """Writes the manifest, which is what makes the run readable, last."""
-        store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run))
+        store, path = self.storage.open(self.uri(manifest.dataset, manifest.run))
         store.create_dir(path, recursive=True)
         pq.write_table(reach.to_arrow(), f"{path}/{REACH}", filesystem=store)
         with store.open_output_stream(f"{path}/{MANIFEST}.part") as out:
@@ -104,7 +102,7 @@ class Results:
 
     def manifest(self, dataset: str, run: str) -> Manifest:
         """A finished run. Raises `NoSuchRun`."""
-        store, path = fs.FileSystem.from_uri(self.uri(dataset, run, MANIFEST))
+        store, path = self.storage.open(self.uri(dataset, run, MANIFEST))
         try:
             with store.open_input_stream(path) as file:
                 return Manifest.from_json(file.read().decode())
@@ -113,7 +111,7 @@ class Results:
 
     def newest(self, dataset: str, day: date) -> Manifest:
         """The finished run with the day that is of the newest snapshot. Raises `NoSuchRun`."""
-        store, path = fs.FileSystem.from_uri(self.uri(dataset, ""))
+        store, path = self.storage.open(self.uri(dataset, ""))
         runs = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
         for info in sorted(runs, key=lambda info: (info.base_name.split("-")[0], info.mtime_ns or 0), reverse=True):
             try:
@@ -124,20 +122,54 @@ class Results:
                 return manifest
         raise NoSuchRun(dataset, f"of {day}")
 
+    def delete_before(self, time: datetime) -> int:
+        """Deletes runs that were written before a time, but of each dataset the newest; answers how many."""
+        store, root = self.storage.open(self.root)
+        gone = 0
+        for dataset in store.get_file_info(fs.FileSelector(root, allow_not_found=True)):
+            runs = sorted(store.get_file_info(fs.FileSelector(dataset.path)), key=lambda run: run.base_name)
+            for run in runs[:-1]:
+                if self._newest_file(store, run.path) < time:
+                    store.delete_dir(run.path)
+                    gone += 1
+        return gone
+
+    def _newest_file(self, store: fs.FileSystem, path: str) -> datetime:
+        files = store.get_file_info(fs.FileSelector(path, recursive=True))
+        return max((file.mtime for file in files if file.mtime is not None), default=datetime.min.replace(tzinfo=UTC))
+
     def reach(self, manifest: Manifest) -> pl.DataFrame:
         """Sessions that lie on several days: `log_partition`, `event_days`, `last_offset`."""
-        store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run, REACH))
+        store, path = self.storage.open(self.uri(manifest.dataset, manifest.run, REACH))
         return pl.DataFrame(pq.read_table(path, filesystem=store))
 
     def frames(self, manifest: Manifest, table: str) -> Iterator[pl.DataFrame]:
         """The rows of a table with `day`, a bounded number at a time."""
+        for rows in self._groups(manifest, table):
+            yield from_arrow(rows, RESULT_TABLES[table].frame_schema)
+
+    def blocks(self, manifest: Manifest, table: str, rows: int) -> Iterator[pa.Table]:
+        """The rows of a table as they lie in the files, at least so many at a time but for the last."""
+        waiting: list[pa.Table] = []
+        for part in self._groups(manifest, table):
+            waiting.append(part)
+            if sum(len(one) for one in waiting) >= rows:
+                yield pa.concat_tables(waiting)
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting)
+
+    def rows_by_day(self, manifest: Manifest, table: str) -> dict[date, int]:
+        """How many rows each day of a table has."""
+        counted: Counter[date] = Counter()
+        for days in self._groups(manifest, table, ["day"]):
+            counts = days["day"].value_counts()
+            counted.update(dict(zip(*(counts.field(n).to_pylist() for n in ("values", "counts")), strict=True)))
+        return dict(counted)
+
+    def _groups(self, manifest: Manifest, table: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         for name in manifest.files[table]:
-            store, path = fs.FileSystem.from_uri(self.uri(manifest.dataset, manifest.run, name))
+            store, path = self.storage.open(self.uri(manifest.dataset, manifest.run, name))
             with pq.ParquetFile(path, filesystem=store) as file:
                 for group in range(file.num_row_groups):
-                    yield from_arrow(file.read_row_group(group), RESULT_TABLES[table].frame_schema)
-
-    def days(self, manifest: Manifest, table: str) -> pl.DataFrame:
-        """The column `day` of a table: how many rows each day has."""
-        parts = [frame.select("day") for frame in self.frames(manifest, table)]
-        return pl.concat(parts) if parts else pl.DataFrame(schema={"day": pl.Date()})
+                    yield file.read_row_group(group, columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 
 from batch.coverage import Coverage, covered
 from batch.lake import spark_name
-from batch.landings import Commit, commits
+from batch.landings import KEPT_FROM, Commit, commits
 from schemas.tables.lake import LakeTable
 
 _PARTITION_BITS = 16
@@ -27,6 +27,14 @@ class NothingLanded(Exception):
         self.table = table
 
 
+class DayForgotten(Exception):
+    """Rows of the day were deleted for their age. What is published of it stays; it cannot be computed again."""
+
+    def __init__(self, table: str, day: date, kept_from: date) -> None:
+        super().__init__(f"{table} holds whole days from {kept_from} on, so {day} cannot be computed again")
+        self.table, self.day, self.kept_from = table, day, kept_from
+
+
 @dataclass(frozen=True)
 class Pinned:
     """One snapshot of a table; the same snapshot gives the same rows for ever."""
@@ -36,6 +44,14 @@ class Pinned:
     sequence: int
     """The place of the snapshot in the table's history."""
     commits: tuple[Commit, ...]
+    kept_from: date | None = None
+    """The first day whose rows are all still there; None if none were ever deleted for their age."""
+
+    def check_kept(self, days: Iterable[date]) -> None:
+        """Raises `DayForgotten` if rows of one of the days were deleted for their age."""
+        for day in days:
+            if self.kept_from is not None and day < self.kept_from:
+                raise DayForgotten(self.table.name, day, self.kept_from)
 
     @property
     def coverage(self) -> Coverage:
@@ -65,7 +81,9 @@ def pin(table: Table, declared: LakeTable, snapshot_id: int | None = None) -> Pi
     head = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if head is None or not found:
         raise NothingLanded(declared.name)
-    return Pinned(declared, head.snapshot_id, head.sequence_number or 0, found)
+    kept = table.properties.get(KEPT_FROM)
+    first = date.fromisoformat(kept) if kept else None
+    return Pinned(declared, head.snapshot_id, head.sequence_number or 0, found, first)
 
 
 def rows_of(spark: SparkSession, pinned: Pinned) -> DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,8 +16,9 @@ from batch.datasets import DATASETS, LANDED, Dataset, Landed
 from batch.derive import Derivation, DerivedReport, derive
 from batch.gate import GateReport, validate
 from batch.judging import RegistryJudge
-from batch.lake import create_tables, load_table, open_catalog
+from batch.lake import create_tables, files_of, load_table, open_catalog
 from batch.land import Lander, LandingOptions, LandingReport, Source
+from batch.maintenance import Keeper, TableUpkeep, Upkeep
 from batch.publication import ATTEMPT_BITS
 from batch.publish import current_publications
 from batch.recompute import Recompute
@@ -25,6 +26,7 @@ from batch.report import QualityReport, quality_report
 from batch.results import Manifest, Results
 from batch.snapshot import Pinned, pin
 from batch.spark import SparkConfig, spark_config, spark_session
+from batch.versions import drop_versions
 from batch.warehouse import PublishReport, binding, copy_landings, publish_run
 from batch.workers import Workers
 from infra.clients.clickhouse import Client, connect
@@ -32,6 +34,7 @@ from infra.settings import Settings
 from schemas.checks import Severity
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
+from schemas.tables.lake import LAKE_TABLES
 
 MISSED = timedelta(days=7)
 """How far back a run looks for days that no run has published."""
@@ -58,6 +61,16 @@ class RunReport:
     published: PublishReport
 
 
+@dataclass(frozen=True)
+class MaintenanceReport:
+    """What upkeep did."""
+
+    tables: tuple[TableUpkeep, ...]
+    runs_deleted: int
+    versions_dropped: Mapping[str, int]
+    """Table of ClickHouse -> how many (day, version) of it were dropped."""
+
+
 @dataclass
 class Steps:
     """One process of the batch layer; Spark starts when a step first needs it."""
@@ -76,7 +89,7 @@ class Steps:
         """The one session of the process."""
         return self.resources.enter_context(spark_session(self.config))
 
-    @property
+    @cached_property
     def workers(self) -> Workers:
         """Where units of work run: here, or on Spark, which starts then."""
         return Workers(lambda: self.spark)
@@ -94,7 +107,7 @@ class Steps:
     @property
     def results(self) -> Results:
         """Where recomputes leave their rows."""
-        return Results(f"{self.config.lake.warehouse_uri}/results")
+        return Results(f"{self.config.lake.warehouse_uri}/results", self.config.lake.storage)
 
     @property
     def rules(self) -> SessionRules:
@@ -135,9 +148,9 @@ class Steps:
     def recompute(self, dataset: Dataset, days: Collection[date], snapshot_id: int | None = None) -> Manifest:
         """Computes days, and those that must move with them, ready to be published."""
         pinned = self.pinned(dataset, snapshot_id)
+        files = files_of(load_table(self.catalog, dataset.table), pinned.snapshot_id)
         published = current_publications(self.client, dataset.name)
-        width = self.settings.spark.shuffle_partitions
-        work = Recompute(self.spark, self.results, pinned, published, self.rules, width)
+        work = Recompute(self.workers, self.results, pinned, files, published, self.rules)
         return work.events(days) if dataset.name == "events" else work.orders(days)
 
     def publish(self, dataset: Dataset, day: date, run: str | None = None) -> PublishReport:
@@ -163,6 +176,14 @@ class Steps:
         manifest = self.results.manifest("events", run) if run else self.results.newest("events", day)
         create_tables(self.catalog, [derivation.table])
         return derive(self.spark, self.results, manifest, derivation)
+
+    def maintain(self, upkeep: Upkeep, versions: timedelta) -> MaintenanceReport:
+        """Keeps up the tables of the lake, the finished recomputes and the versions in ClickHouse."""
+        keeper = Keeper(self.catalog, self.config.lake.storage, upkeep, self.clock)
+        tables = tuple(done for table in LAKE_TABLES if (done := keeper.keep(table)) is not None)
+        runs = self.results.delete_before(self.clock() - upkeep.snapshots)
+        with closing(connect(self.settings.clickhouse, "admin")) as admin:
+            return MaintenanceReport(tables, runs, drop_versions(admin, self.clock() - versions))
 
     def report(self, day: date) -> QualityReport:
         """Writes down what is known of a day: its gates and its publications."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from batch.landings import Commit
 from batch.publication import new_version
-from batch.publish import Candidate, compare, current_publications, load, publish
+from batch.publish import ROWS_PER_INSERT, Candidate, compare, current_publications, load, publish
 from batch.results import Manifest, Results
 from infra.clients.clickhouse import Client, insert, select
 from schemas.frames import TIMESTAMP
@@ -90,7 +90,7 @@ def publish_run(
     Does nothing if all its days are published from the same snapshot and definition already. Raises
     `PublicationRefused`, `LoadDiffers`.
     """
-    rows = {table: results.days(manifest, table) for table in manifest.files}
+    rows = {table: results.rows_by_day(manifest, table) for table in manifest.files}
     current = current_publications(client, manifest.dataset)
     in_place = [current[day] for day in manifest.days if day in current]
     same = [one for one in in_place if (one.snapshot_id, one.definition) == (manifest.snapshot_id, manifest.definition)]
@@ -98,8 +98,7 @@ def publish_run(
         return _report(manifest, same[0].version, [one.day for one in same if one.sealed], rows, published=False)
     candidate = _candidate(manifest, new_version(manifest.snapshot_sequence, attempt), results.reach(manifest))
     for table in manifest.files:
-        for frame in results.frames(manifest, table):
-            load(client, table, frame, candidate.version)
+        load(client, table, results.blocks(manifest, table, ROWS_PER_INSERT), candidate.version)
     compare(client, rows, manifest.days, candidate.version)
     written = publish(client, candidate, uuid4().hex, horizon, now)
     return _report(manifest, candidate.version, [one.day for one in written if one.sealed], rows, published=True)
@@ -118,7 +117,7 @@ def _candidate(manifest: Manifest, version: int, reach: pl.DataFrame) -> Candida
 
 
 def _report(
-    manifest: Manifest, version: int, sealed: Iterable[date], rows: Mapping[str, pl.DataFrame], *, published: bool
+    manifest: Manifest, version: int, sealed: Iterable[date], rows: Mapping[str, Mapping[date, int]], *, published: bool
 ) -> PublishReport:
     return PublishReport(
         dataset=manifest.dataset,
@@ -128,5 +127,5 @@ def _report(
         version=version,
         sealed=tuple(sorted(sealed)),
         published=published,
-        rows={table: frame.height for table, frame in rows.items()},
+        rows={table: sum(days.values()) for table, days in rows.items()},
     )

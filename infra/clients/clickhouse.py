@@ -99,8 +99,13 @@ def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
     for index, name in enumerate(arrow.column_names):
         if _is_map(arrow.schema.field(name).type):
             arrow = arrow.set_column(index, name, _as_map(arrow.column(name).combine_chunks()))
+    insert_arrow(client, table, arrow)
+
+
+def insert_arrow(client: Client, table: str, rows: pa.Table) -> None:
+    """Inserts rows that are in Arrow's form already. Raises `StoreUnavailable`."""
     with _unavailable():
-        client.insert_arrow(table, arrow)
+        client.insert_arrow(table, rows)
 
 
 def _is_map(dtype: pa.DataType) -> bool:

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from batch.lake import NAMESPACE, open_catalog
 from batch.spark import SparkConfig, spark_config, spark_session
+from batch.workers import Workers
 from infra.jars import fetch
 from infra.settings import load_settings
 from tests.batch.logs import TestTopic, new_topic
@@ -27,6 +28,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> SparkConfig:
 def spark(config: SparkConfig) -> Iterator[SparkSession]:
     with spark_session(config) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def workers() -> Workers:
+    """Workers that have no need of Spark for the few rows of a test."""
+    return Workers(lambda: pytest.fail("Spark was asked for"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Landing on real Kafka, Spark and Iceberg."""
+"""Landing from real Kafka into Iceberg."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
-from pyspark.sql import SparkSession
 
 from batch.lake import append, load_table
 from batch.land import Lander, LandingOptions, Source
@@ -30,9 +29,9 @@ Topics = Callable[[int], TestTopic]
 
 
 @pytest.fixture
-def lander(spark: SparkSession, catalog: Catalog, topic: Topics) -> Lander:
+def lander(workers: Workers, catalog: Catalog, topic: Topics) -> Lander:
     source = Source(topic(3).name, EVENTS, judge_json)
-    return Lander(Workers(lambda: spark), catalog, Storage(), {}, source, LandingOptions(), lambda: NOON)
+    return Lander(workers, catalog, Storage(), {}, source, LandingOptions(), lambda: NOON)
 
 
 def of(lander: Lander, log: TestTopic, **options: object) -> Lander:
@@ -117,7 +116,7 @@ def test_two_landings_of_one_range_count_once(lander: Lander, topic: Topics, mon
     of(lander, log).land()
     with monkeypatch.context() as patch:
         patch.setattr("batch.land.commits", lambda table: [])
-        patch.setattr(Lander, "_report", lambda self, landed: None)
+        patch.setattr(Lander, "_report", lambda *_: None)
         of(lander, log).land()
     assert positions(lander) == [(0, 0), (0, 0)]
     assert covered_by(commits(load_table(lander.catalog, EVENTS)), 1).offsets == {0: 1}

@@ -1,4 +1,4 @@
-"""A recompute on Spark gives what the pure functions give on everything that was landed."""
+"""A recompute gives what the pure functions give on everything that was landed, wherever it runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
 from batch.fold import event_tables, fold_events
-from batch.lake import create_tables, load_table
+from batch.lake import create_tables, files_of, load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.publication import NotYetPublishable, Publication
 from batch.ranges import Covered
 from batch.recompute import Recompute
-from batch.results import Manifest, NoSuchRun, Results
+from batch.results import RESULT_TABLES, Manifest, NoSuchRun, Results
 from batch.snapshot import NothingLanded, pin
 from batch.storage import Storage
 from batch.workers import Workers
-from schemas.frames import EVENT_COLUMNS
+from schemas.frames import EVENT_COLUMNS, empty
 from schemas.sessions import SessionRules
 from schemas.tables.lake import EVENTS, from_arrow
 from tests.batch.logs import TestTopic, event, judge_json
@@ -44,10 +44,10 @@ def log(topic: Topics) -> TestTopic:
 
 
 @pytest.fixture
-def lander(spark: SparkSession, catalog: Catalog, log: TestTopic) -> Lander:
+def lander(workers: Workers, catalog: Catalog, log: TestTopic) -> Lander:
     source = Source(log.name, EVENTS, judge_json)
     kafka = {"bootstrap.servers": log.bootstrap}
-    return Lander(Workers(lambda: spark), catalog, Storage(), kafka, source, LandingOptions(), lambda: LATER)
+    return Lander(workers, catalog, Storage(), kafka, source, LandingOptions(), lambda: LATER)
 
 
 @pytest.fixture
@@ -56,8 +56,10 @@ def results(tmp_path: Path) -> Results:
 
 
 def recompute(lander: Lander, results: Results, published: Iterable[Publication] = ()) -> Recompute:
-    pinned = pin(load_table(lander.catalog, EVENTS), EVENTS)
-    return Recompute(lander.workers.spark(), results, pinned, {one.day: one for one in published}, RULES, 2)
+    table = load_table(lander.catalog, EVENTS)
+    pinned = pin(table, EVENTS)
+    files = files_of(table, pinned.snapshot_id)
+    return Recompute(lander.workers, results, pinned, files, {one.day: one for one in published}, RULES)
 
 
 def landed(lander: Lander) -> pl.DataFrame:
@@ -65,7 +67,7 @@ def landed(lander: Lander) -> pl.DataFrame:
 
 
 def table(results: Results, manifest: Manifest, name: str) -> pl.DataFrame:
-    frame = pl.concat(results.frames(manifest, name))
+    frame = pl.concat([empty(RESULT_TABLES[name].frame_schema), *results.frames(manifest, name)])
     return frame.sort([key for key in KEYS if key in frame.columns])
 
 
@@ -110,7 +112,7 @@ def test_a_range_that_was_landed_twice_counts_once(lander: Lander, log: TestTopi
     once = landed(lander)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("batch.land.commits", lambda table: [])
-        patch.setattr(Lander, "_report", lambda self, landed: None)
+        patch.setattr(Lander, "_report", lambda *_: None)
         lander.land()
     assert landed(lander).height == 2 * once.height
     manifest = recompute(lander, results).events([TUESDAY])
@@ -141,8 +143,9 @@ def test_the_same_snapshot_gives_the_same_rows_after_more_was_landed(
     before = recompute(lander, results).events([TUESDAY])
     log.send(random_events(5, 200))
     lander.land()
-    pinned = pin(load_table(lander.catalog, EVENTS), EVENTS, first.snapshot_id)
-    again = replace(recompute(lander, results), pinned=pinned).events([TUESDAY])
+    events = load_table(lander.catalog, EVENTS)
+    pinned, files = pin(events, EVENTS, first.snapshot_id), files_of(events, first.snapshot_id)
+    again = replace(recompute(lander, results), pinned=pinned, files=files).events([TUESDAY])
     assert (again.coverage, again.days, again.run != before.run) == (before.coverage, before.days, True)
     for name in ("batch_events", "batch_sessions", "batch_products"):
         assert_frame_equal(table(results, again, name), table(results, before, name))
@@ -156,7 +159,7 @@ def test_a_day_whose_cut_is_past_the_session_is_left_alone(lander: Lander, log: 
     monday = Publication("events", MONDAY, 1, "x", 1, 1, cut, 1, sealed=False, definition=RULES.definition)
     alone = recompute(lander, results, [monday]).events([TUESDAY])
     assert alone.days == (TUESDAY,)
-    assert results.days(alone, "batch_sessions").is_empty()
+    assert results.rows_by_day(alone, "batch_sessions") == {}
     assert table(results, alone, "batch_events")["event_id"].to_list() == ["2"]
     assert results.reach(alone)["event_days"].to_list() == [[MONDAY, TUESDAY]]
 
@@ -186,7 +189,7 @@ def test_an_empty_day_is_a_result_too(lander: Lander, results: Results) -> None:
     manifest = recompute(lander, results).events([MONDAY])
     assert manifest.days == (MONDAY,)
     assert manifest.coverage.end == {0: 0, 1: 0, 2: 0}
-    assert results.days(manifest, "batch_events").is_empty()
+    assert results.rows_by_day(manifest, "batch_events") == {}
 
 
 def test_what_is_not_finished_cannot_be_read(lander: Lander, results: Results) -> None:
@@ -201,3 +204,27 @@ def test_a_manifest_survives_its_file(lander: Lander, results: Results) -> None:
     lander.land()
     manifest = recompute(lander, results).events([MONDAY])
     assert results.manifest("events", manifest.run) == manifest
+
+
+def test_spark_and_this_process_leave_the_same_files(
+    lander: Lander, log: TestTopic, results: Results, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.send(random_events(6, 900))
+    on_spark = replace(lander, workers=Workers(lambda: spark, inline_rows=0))
+    on_spark.land()
+    here = recompute(lander, results).events([TUESDAY])
+    monkeypatch.setattr("batch.recompute.ROWS_PER_SHARE", 100)
+    there = recompute(on_spark, results).events([TUESDAY])
+    assert len(there.files["batch_sessions"]) > len(here.files["batch_sessions"])
+    for name in here.files:
+        assert_frame_equal(table(results, there, name), table(results, here, name))
+
+
+def test_the_same_snapshot_gives_identical_files(lander: Lander, log: TestTopic, results: Results) -> None:
+    log.send(random_events(7, 600))
+    lander.land()
+    first, second = (recompute(lander, results).events([TUESDAY]) for _ in range(2))
+    assert first.files == second.files
+    for name in (file for files in first.files.values() for file in files):
+        one, other = (Path(results.uri("events", run.run, name).removeprefix("file://")) for run in (first, second))
+        assert one.read_bytes() == other.read_bytes()

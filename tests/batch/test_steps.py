@@ -20,11 +20,13 @@ from pyspark.sql import SparkSession
 from batch.cli import Code
 from batch.datasets import DATASETS, Dataset
 from batch.lake import spark_name
+from batch.maintenance import Upkeep
 from batch.publication import NotYetPublishable, StalePublication
 from batch.recommendations import PRODUCT_PAIR_DERIVATION
 from batch.segments import USER_SEGMENT_DERIVATION
 from batch.spark import SparkConfig
 from batch.steps import GateRefused, Steps
+from batch.versions import drop_versions
 from infra.clients.clickhouse import connect
 from infra.settings import ClickHouse, Lake, Settings
 from infra.stack.prepare import migrate_clickhouse
@@ -174,6 +176,17 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     report = steps.report(DAY)
     assert (report.gates["events"]["passed"], report.complete) == (True, False)
     assert "publication 2" in (report.folder / "report.md").read_text()
+
+
+def test_maintenance_drops_versions_that_no_reader_can_get(steps: Steps, log: TestTopic) -> None:
+    orders = of("orders", log)
+    log.send({0: [order(steps.settings, "x", at(DAY, "10:00:00"))]})
+    versions = [steps.run(orders, [DAY], CHUNK, accept_loss=False).published.version for _ in range(3)]
+    young = steps.maintain(Upkeep(), timedelta(days=1))
+    assert young.versions_dropped["batch_orders"] == 0
+    old = drop_versions(connect(steps.settings.clickhouse, "admin"), datetime.now(UTC) + timedelta(days=1))
+    assert old["batch_orders"] == 1
+    assert [count(steps, "batch_orders", version) for version in versions] == [0, 1, 1]
 
 
 def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) -> None:

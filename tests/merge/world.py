@@ -13,13 +13,15 @@ import numpy as np
 import polars as pl
 
 from batch.days import connected
-from batch.fold import event_tables, fold_events, order_tables
+from batch.fold import count_by_day, event_tables, fold_events, order_tables
 from batch.publication import PublicationRefused, landed_until, new_version
 from batch.publish import Candidate, compare, current_publications, load, publish
+from batch.results import RESULT_TABLES
 from infra.clients.clickhouse import insert
 from schemas.frames import utc_day
 from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
+from schemas.tables.lake import to_arrow
 from streams.engine import Engine
 from streams.holes import WaitForPublication
 from streams.records import Range, Records
@@ -266,9 +268,9 @@ class World:
         version = new_version(snapshot, rng.randrange(1 << 16))
         yield
         for table, rows in tables.items():
-            load(client, table, rows, version)
+            load(client, table, [to_arrow(rows, RESULT_TABLES[table])], version)
             yield
-        compare(client, tables, moving, version)
+        compare(client, count_by_day(tables), moving, version)
         candidate = Candidate(dataset, moving, version, snapshot, coverage, RULES.definition, reach)
         try:
             publish(client, candidate, f"p{rng.randrange(1 << 40)}", HORIZON, time_of(self.log.clock))

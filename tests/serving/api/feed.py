@@ -10,12 +10,14 @@ from typing import Any
 import polars as pl
 
 from batch.coverage import Coverage
-from batch.fold import event_tables, fold_events, order_tables
+from batch.fold import count_by_day, event_tables, fold_events, order_tables
 from batch.publication import new_version
 from batch.publish import Candidate, compare, load, publish
+from batch.results import RESULT_TABLES
 from infra.clients.clickhouse import Client, insert
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
+from schemas.tables.lake import to_arrow
 from streams.engine import Engine
 from streams.records import Range, Records
 from streams.slices import Slice
@@ -109,8 +111,8 @@ class Feed:
             tables = order_tables(order_frame(log), moving)
         version = new_version(self.published, 1)
         for table, rows in tables.items():
-            load(self.client, table, rows, version)
-        compare(self.client, tables, moving, version)
+            load(self.client, table, [to_arrow(rows, RESULT_TABLES[table])], version)
+        compare(self.client, count_by_day(tables), moving, version)
         candidate = Candidate(dataset, moving, version, 2**62 + self.published, coverage, RULES.definition, reach)
         publish(self.client, candidate, f"p{self.published}", HORIZON, coverage.taken_at)
 

@@ -1,0 +1,117 @@
+"""What a worker does for a recompute: it reads its share of the log, folds it, and leaves files of results.
+
+All events of a group lie in one partition of the log, and a share has whole groups. So nothing is shuffled: each share
+is folded by itself, with the functions of `batch.fold`, and only counts by product are added up afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from batch.files import write_parquet
+from batch.fold import Tables, event_tables, fold_events, order_tables
+from batch.results import RESULT_TABLES, Results
+from batch.scan import Share, Snapshot
+from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS
+from schemas.sessions import REACH_COLUMNS, SessionRules
+from schemas.tables.lake import to_arrow
+
+REACH = {"log_partition": pl.Int32(), **REACH_COLUMNS}
+REACH_NAMES = ("log_partition", "event_days", "last_offset")
+RESULT_ROWS = 200_000
+"""Rows of a row group of results, and so of an insert at most."""
+
+SORTED = {
+    "batch_events": ("day", *GROUP, "log_offset"),
+    "batch_sessions": ("day", *GROUP, "session_start"),
+    "batch_products": ("day", "tenant_id", "product_id"),
+    "batch_orders": ("day", "tenant_id", "transaction_id", "log_epoch", "log_partition", "log_offset"),
+}
+"""Result table -> the order of its rows, which is that of ClickHouse: the same rows make the same files."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What a share came to."""
+
+    files: dict[str, str]
+    """Table -> name of its file, of tables with rows."""
+    reach: pl.DataFrame
+    """`REACH` of its sessions that lie on several days."""
+
+
+@dataclass(frozen=True)
+class FoldEvents:
+    """The work on a share of `lake.events`."""
+
+    snapshot: Snapshot
+    days: tuple[date, ...]
+    rules: SessionRules
+    results: Results
+    run: str
+
+    def __call__(self, share: Share) -> Folded:
+        """All groups with an event on the days, with all their events of any day."""
+        used, folded = fold_events(self._whole_groups(share), self.rules)
+        files = write_tables(self.results, "events", self.run, share, event_tables(used, folded, self.days))
+        several = folded.filter(pl.col("event_days").list.len() > 1).select(REACH_NAMES)
+        return Folded(files, several)
+
+    def _whole_groups(self, share: Share) -> pl.DataFrame:
+        columns = list(EVENT_COLUMNS)
+        rows = self.snapshot.read(share, self.days, columns).collect()
+        others = self.snapshot.days() - set(self.days)
+        groups = rows.lazy().select(GROUP).unique()
+        keys = self.snapshot.read(share, others, [*GROUP, "day"]).join(groups, on=GROUP, how="semi")
+        elsewhere = set(keys.select("day").unique().collect()["day"])
+        if not elsewhere:
+            return rows
+        more = self.snapshot.read(share, elsewhere, columns).join(groups, on=GROUP, how="semi").collect()
+        return pl.concat([rows, more])
+
+
+@dataclass(frozen=True)
+class FoldOrders:
+    """The work on a share of `lake.transactions`; a fact and its duplicates lie on one day."""
+
+    snapshot: Snapshot
+    days: tuple[date, ...]
+    results: Results
+    run: str
+
+    def __call__(self, share: Share) -> Folded:
+        """All order facts of the days."""
+        rows = self.snapshot.read(share, self.days, list(ORDER_COLUMNS)).collect()
+        files = write_tables(self.results, "orders", self.run, share, order_tables(rows, self.days))
+        return Folded(files, pl.DataFrame(schema=REACH).select(REACH_NAMES))
+
+
+def write_tables(results: Results, dataset: str, run: str, share: Share, tables: Tables) -> dict[str, str]:
+    """Writes the tables of a share that have rows; answers the names of the files."""
+    place = f"{share.epoch}-{share.partition}-{share.number}.parquet"
+    return {
+        name: write_table(results, dataset, run, f"{name}/{place}", name, rows)
+        for name, rows in tables.items()
+        if rows.height
+    }
+
+
+def write_table(results: Results, dataset: str, run: str, file: str, table: str, rows: pl.DataFrame) -> str:
+    """Writes rows of a result table in its order; answers the name of the file."""
+    declared = RESULT_TABLES[table]
+    ordered = rows.select(list(declared.frame_schema)).sort(SORTED[table])
+    parts = (to_arrow(part, declared) for part in ordered.iter_slices(RESULT_ROWS))
+    write_parquet(results.storage, results.uri(dataset, run, file), declared.arrow_schema, parts)
+    return file
+
+
+def add_up(results: Results, dataset: str, run: str, parts: Collection[str], table: str, keys: Collection[str]) -> str:
+    """Adds up the counts that shares left of the same keys, and writes them in place of the parts."""
+    named = [results.storage.polars(results.uri(dataset, run, part)) for part in sorted(parts)]
+    rows = pl.scan_parquet([name for name, _ in named], storage_options=named[0][1])
+    sums = rows.group_by(keys).agg(pl.exclude(keys).sum()).collect(engine="streaming")
+    return write_table(results, dataset, run, f"{table}/all.parquet", table, sums)
