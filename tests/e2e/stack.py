@@ -25,6 +25,7 @@ from infra.stack.processes import find, log_tail
 from tests.support.stack import RunStack
 
 GROUP = "rivermeet-speed"
+LOGS = (USER_EVENTS, TRANSACTIONS)
 SECONDS = 120.0
 BATCH_SECONDS = 240
 PARTITIONS = '{"user-events": 4, "transactions": 4}'
@@ -60,18 +61,19 @@ class Live:
 
     def applied(self) -> int:
         """Records that the speed layer has applied."""
-        return int(self._client.command("SELECT sum(applied) FROM (SELECT * FROM speed_progress FINAL)") or 0)
+        sql = f"SELECT sum(applied) FROM (SELECT * FROM speed_progress FINAL) WHERE topic IN {LOGS}"
+        return int(self._client.command(sql) or 0)
 
     def committed(self) -> int:
         """Records below the offsets from which a worker would begin again."""
         asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(GROUP)])
         found = asked[GROUP].result(10).topic_partitions
-        return sum(max(partition.offset, 0) for partition in found)
+        return sum(max(partition.offset, 0) for partition in found if partition.topic in LOGS)
 
     def ends(self) -> int:
         """Records in the two logs."""
         topics = self._admin.list_topics(timeout=10).topics
-        partitions = [TopicPartition(name, p) for name in (USER_EVENTS, TRANSACTIONS) for p in topics[name].partitions]
+        partitions = [TopicPartition(name, p) for name in LOGS for p in topics[name].partitions]
         asked = self._admin.list_offsets(dict.fromkeys(partitions, OffsetSpec.latest()))
         return sum(future.result(10).offset for future in asked.values())
 
