@@ -68,6 +68,16 @@ class AlertRules:
     """How far back a mean goes."""
     address_window: timedelta = timedelta(hours=1)
     """Two addresses of one user within this time make an alert."""
+    traffic_grace: timedelta = timedelta(minutes=10)
+    """Events that reach the log later than this after the end of their hour do not count for the traffic of it."""
+    traffic_weeks: int = 4
+    """So many earlier weeks make the same hour of the week a measure."""
+    traffic_width: float = 4.0
+    """Half of the band of usual traffic, in robust standard deviations."""
+    traffic_share: float = 0.5
+    """The band is at least this share of the usual traffic to each side."""
+    traffic_floor: int = 100
+    """So many events must be missing or too many."""
     cooldown: timedelta = timedelta(hours=1)
     """At most one alert of a rule and entity in each such window of event time."""
 

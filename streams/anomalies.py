@@ -17,6 +17,7 @@ from schemas.alerts import ALERT_COLUMNS, AlertRules, alerts
 from schemas.anomalies import addresses, clicks, purchases
 from schemas.frames import SIGHTED_COLUMNS, empty
 from schemas.topics import USER_SIGHTINGS
+from streams import traffic
 from streams.records import USER_EVENTS, Range, Records
 
 _KEYS_PER_QUERY = 5_000
@@ -53,6 +54,7 @@ class Watched:
     tail: pl.DataFrame
     recent: pl.DataFrame
     ends: Mapping[int, int]
+    judged: traffic.Judged
 
 
 def _no_tail() -> pl.DataFrame:
@@ -72,27 +74,31 @@ class Anomalies:
     tail: pl.DataFrame = field(default_factory=_no_tail)
     recent: pl.DataFrame = field(default_factory=_no_recent)
     ends: dict[int, int] = field(default_factory=dict)
+    judged: traffic.Judged = field(default_factory=traffic.Judged)
 
     def derive(self, records: Records, events: pl.DataFrame, orders: pl.DataFrame) -> Watched:
         """Rows of `speed_alerts` and `speed_sightings` from the used hot events and orders of a tick."""
         raised_by_clicks, tail = self._clicks(records, events)
-        found = pl.concat([raised_by_clicks, self._purchases(orders), self._addresses(records)])
+        raised_by_traffic, judged = traffic.derive(self.client, self.rules, records, self.judged)
+        found = pl.concat([raised_by_clicks, raised_by_traffic, self._purchases(orders), self._addresses(records)])
         sightings = addresses.sightings(events).join(self.recent, on=addresses.SIGHTING, how="anti")
         rows = {"speed_alerts": self._not_raised(alerts(found, self.rules), records), "speed_sightings": sightings}
         recent = pl.concat([self.recent, sightings.select(addresses.SIGHTING)]).tail(_RECENT)
         ends = {tick.partition: tick.end for tick in _of_events(records)}
-        return Watched(rows, tail, recent, ends)
+        return Watched(rows, tail, recent, ends, judged)
 
     def take_in(self, watched: Watched) -> None:
         """Remembers a tick that is written."""
         self.tail, self.recent = watched.tail, watched.recent
         self.ends |= watched.ends
+        self.judged = watched.judged
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops what is known of partitions that were assigned or revoked."""
         if topic == USER_EVENTS:
             gone = pl.col("log_partition").is_in(list(partitions))
             self.tail, self.recent = self.tail.filter(~gone), self.recent.filter(~gone)
+            self.judged = traffic.Judged()
             for partition in partitions:
                 self.ends.pop(partition, None)
 

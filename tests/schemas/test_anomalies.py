@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.alerts import AlertRules, alerts
-from schemas.anomalies import addresses, clicks, purchases
+from schemas.anomalies import addresses, clicks, purchases, traffic
 from schemas.frames import SIGHTED_COLUMNS
 
 RULES = AlertRules(click_floor=3)
@@ -186,3 +186,44 @@ def test_of_a_cooldown_the_first_candidate_counts() -> None:
     found = alerts(raised.sample(fraction=1, shuffle=True, seed=1), RULES)
     assert found["as_of"].to_list() == [2, 8]
     assert found["alert_id"].n_unique() == 2
+
+
+HOUR = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+def hourly(values: dict[int, int]) -> pl.DataFrame:
+    """Counts of a tenant by hours before `HOUR`."""
+    rows = [{"tenant_id": "t", "hour": HOUR - timedelta(hours=ago), "events": n} for ago, n in values.items()]
+    return pl.DataFrame(rows, schema=traffic.HOUR_COLUMNS)
+
+
+WEEKS = {week * 168: 1_000 + week for week in range(1, 6)}
+DAY = {ago: 1_000 + ago for ago in range(1, 25)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "severity", "basis"),
+    [
+        ({0: 1_000, **WEEKS}, None, None),
+        ({0: 1_600, **WEEKS}, "warning", "same hour of the week"),
+        ({0: 400, **WEEKS}, "warning", "same hour of the week"),
+        ({**WEEKS}, "critical", "same hour of the week"),
+        ({0: 1_499, **WEEKS}, None, None),
+        ({0: 1_600, **DAY}, "warning", "last hours"),
+        ({0: 1_600, **dict.fromkeys(range(1, 6), 1000)}, None, None),
+        ({0: 99, **dict.fromkeys(range(1, 25), 5)}, None, None),
+        ({0: 1_600, **{ago: 500 + 100 * ago for ago in range(1, 25)}}, None, None),
+    ],
+)
+def test_traffic_outside_a_robust_band_of_the_usual_is_told(
+    counts: dict[int, int], severity: str | None, basis: str | None
+) -> None:
+    found = traffic.fold(hourly(counts), HOUR, RULES).to_dicts()
+    assert [row["severity"] for row in found] == ([severity] if severity else [])
+    assert [row["evidence"][2]["value"] for row in found] == ([basis] if basis else [])
+
+
+def test_an_hour_is_compared_with_eight_weeks_and_a_day() -> None:
+    hours = traffic.hours_to_compare(HOUR)
+    assert len(set(hours)) == 33
+    assert {HOUR - timedelta(weeks=8), HOUR - timedelta(hours=24), HOUR} <= set(hours)

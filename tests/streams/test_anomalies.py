@@ -129,3 +129,30 @@ def test_a_user_on_two_addresses_is_found_over_the_sightings_of_two_partitions(s
     assert (alert["rule"], alert["entity"], alert["observed"]) == ("new_address", "ann", 55.0)
     assert alert["window_end"] - alert["window_start"] == timedelta(minutes=55)
     assert dict(alert["evidence"])["other_session_id"] in {"a", "b"}
+
+
+def hour_of_events(first: int, hour: int, count: int) -> list[LogRecord]:
+    times = [f"2026-03-01 {hour:02}:{n % 60:02}" for n in range(count)]
+    return [event(first + n, times[n], session=f"s{n}", append=f"2026-03-01 {hour:02}:59:59") for n in range(count)]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_hour_without_the_usual_traffic_is_told_once_all_partitions_have_passed_it(
+    store: Store, restart: bool
+) -> None:
+    store.clear(SPEED + BATCH)
+    rules = AlertRules(traffic_floor=20)
+    worker = Engine(store.client, _no_slices, SessionRules(), Horizon(7), alert_rules=rules)
+    offset, told = 0, []
+    for hour, count in ((1, 50), (2, 52), (3, 49), (4, 50), (5, 51), (6, 50), (7, 50), (8, 5), (9, 50), (10, 50)):
+        log = hour_of_events(offset, hour, count)
+        at = NOW.replace(hour=hour, minute=59, second=59)
+        ranges = (Range(USER_EVENTS, 1, 0, offset, offset + count, at, at),)
+        written = apply(store, worker, Records(ranges, event_frame(log), order_frame([]), pl.DataFrame()))
+        told += written.get("speed_alerts", pl.DataFrame({"window_start": []}))["window_start"].to_list()
+        offset += count
+        if restart:
+            worker = Engine(store.client, _no_slices, SessionRules(), Horizon(7), alert_rules=rules)
+    assert told == [NOW.replace(hour=8)]
+    [alert] = store.rows("SELECT * FROM speed_alerts FINAL")
+    assert (alert["entity"], alert["observed"], dict(alert["evidence"])["usual"]) == ("default", 5.0, "50")
