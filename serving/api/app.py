@@ -22,6 +22,8 @@ from serving.api import (
     intake,
     metrics,
     openapi,
+    overview,
+    pages,
     points,
     popular,
     products,
@@ -39,12 +41,27 @@ from serving.api.observe import Metrics, Observed
 from serving.api.problems import Problem, on_problem
 from serving.api.provenance import Clock
 from serving.api.store import Connect, Store
+from serving.dashboard.backlog import Backlog
+from serving.dashboard.live import Live
 from serving.gate.gate import Gate
 from serving.gate.outlet import Outlet
 from serving.points.reading import REQUEST_SECONDS, PointReads
 
 VERSION = "1"
-GROUPS = (intake, points, metrics, catalogue, sessions, users, popular, products, analyses, publications, status)
+GROUPS = (
+    intake,
+    points,
+    metrics,
+    catalogue,
+    sessions,
+    users,
+    popular,
+    products,
+    analyses,
+    overview,
+    publications,
+    status,
+)
 
 
 def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Callable[[], str]) -> FastAPI:
@@ -77,7 +94,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
         Limiter(settings.api.requests_per_second, time.monotonic),
         Limiter(settings.api.records_per_second, time.monotonic),
     )
-    app.state.context = Context(store, keys, clock, limits, gate, reads, freshness)
+    app.state.context = Context(store, keys, clock, limits, gate, reads, freshness, Live(), Backlog(settings))
     if settings.api.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -97,6 +114,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
 def _add_routes(app: FastAPI, observed: Metrics) -> None:
     app.include_router(health.router)
     app.include_router(intake.page_router)
+    app.include_router(pages.router)
     versioned = APIRouter(prefix=f"/v{VERSION}")
     for group in GROUPS:
         versioned.include_router(group.router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
@@ -14,6 +14,10 @@ from serving.api.provenance import Clock
 from serving.api.store import Store
 from serving.gate.gate import Gate
 from serving.points.reading import PointReads
+
+if TYPE_CHECKING:
+    from serving.dashboard.backlog import Backlog
+    from serving.dashboard.live import Live
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Context:
     gate: Gate
     points: PointReads
     freshness: Freshness
+    live: Live
+    backlog: Backlog
 
 
 def _context(request: Request) -> Context:

@@ -95,7 +95,8 @@ def test_every_metric_of_a_day_is_that_of_the_daily_views(caller: Caller) -> Non
 
 def test_pages_of_a_metric_hold_every_row_once(caller: Caller) -> None:
     whole = caller.get("/v1/metrics/page_views", grain="hour", **SPAN).json()["data"]
-    paged, cursor = [], {}
+    paged: list[Any] = []
+    cursor: dict[str, Any] = {}
     while True:
         page = caller.get("/v1/metrics/page_views", grain="hour", page_size=2, **cursor, **SPAN).json()
         paged += page["data"]
