@@ -56,6 +56,7 @@ def guarded(command: Callable[..., Any] | None) -> Callable[..., None]:
 def _expected() -> tuple[type[Exception], ...]:
     from pydantic import ValidationError
 
+    from infra.bench.running import MeasurementFailed
     from infra.clients.clickhouse import StoreUnavailable
     from infra.jars import FetchFailedError
     from infra.replay.rows import UnreadableRowError
@@ -63,7 +64,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from infra.stack.errors import StackError
     from schemas.registry import RegistryUnavailable
 
-    ours = (CommandError, StackError, FetchFailedError, SendError, UnreadableRowError)
+    ours = (CommandError, MeasurementFailed, StackError, FetchFailedError, SendError, UnreadableRowError)
     return (*ours, RegistryUnavailable, StoreUnavailable, ValidationError, TimeoutError)
 
 

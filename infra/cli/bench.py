@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,3 +36,42 @@ def batch(
         print_json(found)
     else:
         output.print_json(json.dumps(found))
+
+
+@app.command()
+def speed(
+    full: Annotated[bool, typer.Option("--full", help="5 M events, and memory up to 2 M sessions: long.")] = False,
+    events: Annotated[
+        int | None, typer.Option("--events", min=10_000, help="User events of the whole function.")
+    ] = None,
+    others: Annotated[
+        float | None, typer.Option("--others", min=0, help="Seconds for each app that is compared; 0 leaves them out.")
+    ] = None,
+    rate_seconds: Annotated[
+        float | None, typer.Option("--rate-seconds", min=5, help="Seconds of each steady load.")
+    ] = None,
+    rates: Annotated[
+        list[int] | None, typer.Option("--rate", help="A steady load, events a second; may repeat.")
+    ] = None,
+    workers: Annotated[list[int] | None, typer.Option("--workers", min=1, help="Workers; may repeat.")] = None,
+) -> None:
+    """Measure the speed layer: events a second, cost by stage, freshness, growth, and the usual ways beside it.
+
+    Prints one JSON document. Example: [bold]rivermeet bench speed --events 1000000[/]
+    """
+    from dataclasses import replace
+
+    from infra.bench.speed import FULL, SpeedOptions
+    from infra.bench.speed import speed as measure
+    from infra.settings import load_settings
+
+    given: dict[str, Any] = {
+        "events": events,
+        "others_seconds": others,
+        "rate_seconds": rate_seconds,
+        "rates": tuple(rates) if rates else None,
+        "workers": tuple(workers) if workers else None,
+    }
+    options = replace(FULL if full else SpeedOptions(), **{name: to for name, to in given.items() if to is not None})
+    with progress("benchmark") as report:
+        print_json(measure(options, load_settings().home / "bench", report))

@@ -1,0 +1,103 @@
+"""How long it takes from an event to the merged view, under a steady load."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import polars as pl
+from confluent_kafka import Producer
+
+from infra.bench.running import answer, program
+from infra.clients.clickhouse import connect, select
+from infra.settings import Settings
+from schemas.codec import encode_record
+from schemas.partitioner import partition_for
+from schemas.registry import Registry
+from schemas.subjects import subject
+from schemas.topics import USER_EVENTS
+
+_SETTLE_SECONDS = 5.0
+_EVERY_SECONDS = 0.1
+_POLL_SECONDS = 0.01
+_LOST_SECONDS = 60.0
+_TENANT = "freshness"
+_SEEN = "SELECT session_id FROM sessions WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s AND day = today('UTC')"
+
+
+def freshness(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
+    """p50 and p99 (ms) from the time of an event, which is when it is sent, to its session's row in `sessions`.
+
+    Every 100 ms a session of one event is sent beside the load, and the view is asked for those not yet seen.
+    """
+    events = round(rate * (seconds + _SETTLE_SECONDS))
+    with program("infra.bench.produce", "--events", events, "--rate", rate, "--seed", 100 + rate) as generator:
+        probe = _Probe(settings)
+        time.sleep(_SETTLE_SECONDS)
+        ages = probe.run(seconds)
+        made = answer(generator, 120 + seconds)
+    if not ages:
+        return {"p50_ms": None, "p99_ms": None, "probes": 0}
+    return {
+        "p50_ms": round(float(np.percentile(ages, 50))),
+        "p99_ms": round(float(np.percentile(ages, 99))),
+        "probes": len(ages),
+        "sent_per_second": round(made["events"] / made["seconds"]),
+    }
+
+
+class _Probe:
+    """Sends events and looks for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = connect(settings.clickhouse, "analyst")
+        self._producer = Producer(settings.kafka.client_config() | {"acks": "all", "linger.ms": 0, "log_level": 0})
+        self._schema = subject("user-event").latest
+        self._schema_id = Registry(settings.registry.url).register(USER_EVENTS)[self._schema.version]
+        self._partitions = settings.partitions.get(USER_EVENTS.name, USER_EVENTS.partitions)
+        self._run = f"{time.time_ns():x}"
+        self._waiting: dict[str, float] = {}
+
+    def run(self, seconds: float) -> list[float]:
+        """Milliseconds that each event took; those that never came count as what was waited."""
+        ages: list[float] = []
+        began = due = time.monotonic()
+        while (now := time.monotonic()) < began + seconds or self._waiting:
+            if now >= due and now < began + seconds:
+                due += _EVERY_SECONDS
+                self._send()
+            ages += self._seen()
+            if now > began + seconds + _LOST_SECONDS:
+                return ages + [_LOST_SECONDS * 1_000] * len(self._waiting)
+            time.sleep(_POLL_SECONDS)
+        return ages
+
+    def _send(self) -> None:
+        session, now = f"{self._run}-{time.monotonic_ns():x}", time.time()
+        context = {"userAgent": "probe", "ip": "10.0.0.1", "platform": "web", "referrer": None}
+        record = {
+            "eventId": session,
+            "userId": None,
+            "sessionId": session,
+            "eventType": "page_view",
+            "timestamp": round(now * 1_000),
+            "properties": {"page": "/"},
+            "context": context,
+            "tenantId": _TENANT,
+            "receivedAt": None,
+            "experiments": {},
+        }
+        value = encode_record(record, self._schema, self._schema_id)
+        place = partition_for(session.encode(), self._partitions)
+        self._producer.produce(USER_EVENTS.name, value, session, place)
+        self._producer.poll(0)
+        self._waiting[session] = now
+
+    def _seen(self) -> list[float]:
+        if not self._waiting:
+            return []
+        parameters = {"tenant": _TENANT, "ids": list(self._waiting)}
+        found = select(self._client, _SEEN, {"session_id": pl.String()}, parameters)["session_id"].to_list()
+        now = time.time()
+        return [(now - self._waiting.pop(session)) * 1_000 for session in found]
