@@ -25,8 +25,17 @@ demo: install ## Start everything on demo data and open the dashboard (ARGS=--ex
 	@$(RUN)/rivermeet demo $(ARGS)
 
 .PHONY: test
-test: install lint ## Check the style and run all tests, with coverage (ARGS go to pytest)
+test: install lint browser ## Check the style and run all tests, with coverage (ARGS go to pytest)
 	@$(RUN)/pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: browser
+browser: .venv/installed ## Install Chromium for the browser tests where there is none; they are skipped without it
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+		|| $(RUN)/playwright install chromium --with-deps \
+		|| $(RUN)/playwright install chromium \
+		|| echo "no Chromium could be installed: the browser tests will be skipped" >&2
 
 .PHONY: lint
 lint: .venv/installed ## Check style, types and import rules
