@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.settings import Settings
 from tests.faults.log import Held, Position, log_records
+from tests.faults.outputs import OUTPUTS, consumed, stored
 from tests.faults.traffic import HORIZON_DAYS, Planned
 from tests.merge.answers import (
     Readings,
@@ -39,6 +41,8 @@ TABLES: tuple[tuple[str, str, Verdict], ...] = (
     ("speed_duplicates", "topic", "duplicate"),
     ("speed_dead_letters", "topic", "dead_letter"),
 )
+TIMELESS_ALERTS = "rule IN ('large_purchase', 'new_address')"
+"""The other rules look at append times, which differ between runs."""
 INPUTS = "topic IN ('user-events', 'transactions')"
 
 
@@ -58,6 +62,7 @@ class Evidence:
     acknowledged: Mapping[Position, int]
     held: Mapping[Position, Held]
     store: Store
+    settings: Settings
 
 
 def check(evidence: Evidence) -> str:
@@ -70,6 +75,7 @@ def check(evidence: Evidence) -> str:
     _no_duplicates(evidence.store)
     _windows_equal(evidence.store, answer)
     _answers_equal(evidence.store, records, answer)
+    _outputs_agree(evidence)
     return digest(evidence.store)
 
 
@@ -152,6 +158,17 @@ def _answers_equal(store: Store, records: list[LogRecord], answer: Answer) -> No
                 raise Broken("I3", _first_difference(wrong)) from wrong
 
 
+def _outputs_agree(evidence: Evidence) -> None:
+    """I3: of each key, a consumer of an output topic ends with the version that the table has."""
+    for output in OUTPUTS:
+        rows = evidence.store.rows(f"SELECT {output.columns} FROM {output.table} FINAL")
+        try:
+            got = consumed(evidence.settings, output)
+        except ValueError as several:
+            raise Broken("I3", str(several)) from several
+        _same("I3", f"topic {output.topic} and its table", stored(rows, output), got)
+
+
 def digest(store: Store) -> str:
     """A hash of the answers; append times, which differ between runs, are left out."""
     queries = (
@@ -159,6 +176,7 @@ def digest(store: Store) -> str:
         f"SELECT {POSITION}, tenant_id, transaction_id, status, amount_minor FROM orders ORDER BY ALL",
         "SELECT tenant_id, session_id, session_start, session_end, events, user_id FROM sessions ORDER BY ALL",
         "SELECT * FROM speed_products FINAL ORDER BY ALL",
+        f"SELECT alert_id FROM speed_alerts FINAL WHERE {TIMELESS_ALERTS} ORDER BY ALL",
     )
     return hashlib.sha256("".join(repr(store.rows(sql)) for sql in queries).encode()).hexdigest()[:16]
 

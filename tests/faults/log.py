@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,14 @@ class Load:
     """Sends planned records in their order, in the background if wanted, and keeps which were acknowledged where."""
 
     def __init__(self, settings: Settings) -> None:
-        config = {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": int(SECONDS * 1000)}
-        self._producer: Any = Producer(settings.kafka.client_config() | config | {"log_level": 0})
+        config = {
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            "compression.type": "zstd",
+            "message.timeout.ms": int(SECONDS * 1000),
+        }
+        self._producer: Any = Producer(settings.kafka.client_config() | config)
         self.sent: list[Planned] = []
         self.acknowledged: dict[Position, int] = {}
         self.failures: list[str] = []
@@ -102,11 +108,12 @@ class LogReader:
 
     def __init__(self, settings: Settings) -> None:
         self._config = settings.kafka.client_config()
+        self._admin: Any = AdminClient(self._config | {"log_level": 0})
 
-    def ends(self) -> dict[tuple[str, int], int]:
-        """The offset that the next record of each partition will get."""
-        admin = AdminClient(self._config | {"log_level": 0})
-        asked = admin.list_offsets({TopicPartition(*tp): OffsetSpec.latest() for tp in partitions()})
+    def ends(self, of: Sequence[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
+        """The offset that the next record of each partition will get; of those of the load, unless others are named."""
+        places = partitions() if of is None else of
+        asked = self._admin.list_offsets({TopicPartition(*place): OffsetSpec.latest() for place in places})
         return {(tp.topic, tp.partition): future.result(SECONDS).offset for tp, future in asked.items()}
 
     def read(self) -> dict[Position, Held]:

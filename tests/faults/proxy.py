@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +38,7 @@ class Proxy:
         self.delay = 0.0
         self.dead = False
         self.lose_every = 0
+        self.swallowed: dict[str, int] = {}
         self.in_flight: Callable[[str], None] | None = None
         self._held_table = ""
         self._held, self._release = threading.Event(), threading.Event()
@@ -70,6 +72,10 @@ class Proxy:
         self._held.clear()
         self._release.clear()
         self._held_table = table
+
+    def swallow(self, table: str) -> None:
+        """From now on, say that every other insert into this table is done, and do nothing."""
+        self.swallowed[table] = 0
 
     def wait_held(self) -> None:
         """Wait until an insert is being kept back."""
@@ -110,6 +116,9 @@ class Proxy:
             self._release.wait(HOLD_SECONDS)
         if table and self.in_flight is not None:
             self.in_flight(table)
+        if table and self._swallows(table):
+            _answer(request, HTTPStatus.OK, [], b"")
+            return
         try:
             status, headers, answer = self._ask(request, body)
         except (OSError, http.client.HTTPException):
@@ -137,6 +146,14 @@ class Proxy:
             loses = bool(self.lose_every) and sum(self.inserts.values()) % self.lose_every == 0
             self.lost += loses
         return loses
+
+    def _swallows(self, table: str) -> bool:
+        """Whether this insert is answered without being done; see `swallow`."""
+        with self._lock:
+            if table not in self.swallowed:
+                return False
+            self.swallowed[table] += 1
+            return self.swallowed[table] % 2 == 1
 
     def _drop(self, request: BaseHTTPRequestHandler) -> None:
         with self._lock:

@@ -2,7 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+from unittest import mock
 
-SABOTAGES: Mapping[str, Callable[[], None]] = {}
+import polars as pl
+
+from streams import restore
+from streams.ledger import Ledger
+from streams.restore import History
+from streams.transport import SliceConsumer
+
+
+def _ack_before_write() -> None:
+    """What is handed on counts as written."""
+    delivered = Ledger.delivered
+
+    def at_once(self: Ledger, item: Any, generation: int) -> bool:
+        taken = delivered(self, item, generation)
+        self.written(item, generation)
+        return taken
+
+    _replace(Ledger, "delivered", at_once)
+
+
+def _restart_at_end() -> None:
+    """An assignment is read from where the log ends, not from the committed offset."""
+    perform_seek = SliceConsumer.perform_seek
+
+    async def at_end(self: SliceConsumer) -> None:
+        async def nothing(_partitions: Collection[Any]) -> dict[Any, Any]:
+            return {}
+
+        no_commit = mock.patch.object(self._thread, "committed", nothing)
+        with no_commit, mock.patch.object(self, "earliest_offsets", self.highwaters):
+            await perform_seek(self)
+
+    _replace(SliceConsumer, "perform_seek", at_end)
+
+
+def _no_fetch_back() -> None:
+    """What memory lacks is taken to be nothing."""
+
+    def nothing(_self: History, _tables: Any, columns: Mapping[str, pl.DataType], *_: Any) -> pl.DataFrame:
+        return pl.DataFrame(schema=dict(columns))
+
+    _replace(History, "_read", nothing)
+
+
+def _believe_everything() -> None:
+    """Stored events count for the state wherever they lie in the log."""
+    _replace(restore, "_below", lambda stored, _below: stored)
+
+
+def _replace(owner: Any, name: str, with_what: Any) -> None:
+    mock.patch.object(owner, name, with_what).start()
+
+
+SABOTAGES: Mapping[str, Callable[[], None]] = {
+    "ack_before_write": _ack_before_write,
+    "restart_at_end": _restart_at_end,
+    "no_fetch_back": _no_fetch_back,
+    "believe_everything": _believe_everything,
+}
 """Name -> what is done to the process before the worker starts."""

@@ -15,7 +15,7 @@ from tests.faults.invariants import INPUTS, TABLES, Broken
 from tests.faults.workers import Worker
 from tests.merge.store import Store
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 5
 MOST_MEMORY = 1536 << 20
 MOST_FILES = 512
@@ -30,10 +30,9 @@ class Reader:
         self._settings = settings
         self._store: Store | None = None
 
-    def progress(self) -> Progress | None:
+    def progress(self, where: str = INPUTS) -> Progress | None:
         """Offset below which each partition is applied."""
-        sql = f"SELECT topic, log_partition, applied FROM speed_progress FINAL WHERE {INPUTS}"
-        rows = self.rows(sql)
+        rows = self.rows(f"SELECT topic, log_partition, applied FROM speed_progress FINAL WHERE {where}")
         return None if rows is None else {(row["topic"], row["log_partition"]): row["applied"] for row in rows}
 
     def stored_below(self, progress: Progress) -> Progress | None:

@@ -5,43 +5,44 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from infra.settings import ROOT, Settings
+from infra.settings import Settings
+from tests.faults.forked import Forked, Process, Spawned
 from tests.faults.proxy import Proxy
+from tests.faults.worker import run
 
 END_SECONDS = 30.0
 """A worker that is asked to end has ended by then, whatever hangs."""
 
 
 class Worker:
-    """One worker: `python -m streams`, or with `given` the test's own start of it (`tests.faults.worker`)."""
+    """One worker: `python -m streams`, or with `given` the test's own start of it (`tests.faults.worker.run`)."""
 
     def __init__(self, name: str, home: Path, settings: Settings, given: dict[str, Any] | None) -> None:
         self.name, self.home, self._settings, self._given = name, home, settings, given
         self.home.mkdir(parents=True)
+        self.variables: dict[str, str] = {}
+        """Settings of its own."""
         self.proxy = Proxy(settings.clickhouse.host, settings.clickhouse.port)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.starts = 0
 
     def start(self) -> None:
         """Start the process; it joins the group by itself."""
-        program = ("streams",) if self._given is None else ("tests.faults.worker", json.dumps(self._given))
-        with self._log.open("ab") as out:
-            self.process = subprocess.Popen(
-                (sys.executable, "-m", *program), cwd=ROOT, env=self._environment(), stdout=out, stderr=out
-            )
+        if self._given is None:
+            self.process = Spawned("streams", self._environment(), self._log)
+        else:
+            self.process = Forked(run, self._given, self._environment(), self._log)
         self.starts += 1
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to a living process."""
         assert self.process is not None
-        self.process.send_signal(number)
+        os.kill(self.process.pid, number)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -81,10 +82,12 @@ class Worker:
 
     def resident(self) -> tuple[int, int]:
         """Bytes of memory and open files, (0, 0) if it does not run."""
+        if self.process is None or self.process.poll() is not None:
+            return 0, 0
         try:
-            process = psutil.Process(self.process.pid if self.process else -1)
+            process = psutil.Process(self.process.pid)
             return process.memory_info().rss, process.num_fds()
-        except (psutil.Error, ValueError):
+        except psutil.Error:
             return 0, 0
 
     def last_words(self, lines: int = 12) -> str:
@@ -98,7 +101,7 @@ class Worker:
 
     def _environment(self) -> dict[str, str]:
         store = self._settings.clickhouse
-        return os.environ | {
+        return self.variables | {
             "RIVERMEET_HOME": str(self.home),
             "RIVERMEET_KAFKA__BOOTSTRAP": self._settings.kafka.bootstrap,
             "RIVERMEET_REGISTRY__URL": self._settings.registry.url,

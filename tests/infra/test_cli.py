@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import build
 
-COMMANDS = ["doctor", "down", "fetch", "logs", "prepare", "sql", "status", "up"]
+COMMANDS = ["doctor", "down", "faults", "fetch", "logs", "prepare", "sql", "status", "up"]
 HEAVY = ["airflow", "cassandra", "chdb", "clickhouse_connect", "confluent_kafka", "faust", "feast", "pandas", "polars"]
 HEAVY += ["pyarrow", "pydantic", "pyspark"]
 
