@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -19,7 +19,9 @@ from batch.publication import (
     landed_until,
     point,
 )
+from batch.selection import selection
 from infra.clients.clickhouse import Client, insert, insert_arrow, select
+from schemas import rollup
 from schemas.lateness import Horizon
 
 DATASET_TABLES = {"events": ("batch_events", "batch_sessions", "batch_products"), "orders": ("batch_orders",)}
@@ -131,11 +133,36 @@ def publish(
         candidate.definition,
         horizon,
     )
-    insert(client, "batch_publications", _frame(rows, now))
-    after = current_publications(client, candidate.dataset)
-    if any(after[day].sequence == sequence and after[day].publication_id != publication_id for day in candidate.days):
-        raise LostRace(sequence)
+    write_pointer(client, rows, current, now)
     return rows
+
+
+def write_pointer(
+    client: Client, rows: Sequence[Publication], current: Mapping[date, Publication], now: datetime
+) -> None:
+    """Makes readers get these publications from now on, and for all other days what is in `current`.
+
+    First the rollups and the history, which nobody reads yet, at last the one row that selects. Raises `LostRace`.
+    """
+    dataset, sequence, publication_id = rows[0].dataset, rows[0].sequence, rows[0].publication_id
+    if dataset == "events":
+        roll_up(client, rows)
+    insert(client, "batch_publications", _frame(rows, now))
+    insert(client, "batch_selections", selection(current, rows, now))
+    after = current_publications(client, dataset)
+    for day in (row.day for row in rows):
+        if day not in after or (after[day].publication_id != publication_id and after[day].sequence <= sequence):
+            raise LostRace(sequence)
+
+
+def roll_up(client: Client, rows: Iterable[Publication]) -> None:
+    """Fills the rollups of the days from their batch rows; those of a day and version are always the same."""
+    days: dict[int, list[date]] = {}
+    for row in rows:
+        days.setdefault(row.version, []).append(row.day)
+    for version, of_version in days.items():
+        for statement in rollup.statements(of_version, version):
+            client.command(statement)
 
 
 def _check_connected(candidate: Candidate, current: Mapping[date, Publication]) -> None:
@@ -144,7 +171,7 @@ def _check_connected(candidate: Candidate, current: Mapping[date, Publication]) 
         raise ConnectedDaysChanged(candidate.days, needed)
 
 
-def _frame(rows: list[Publication], now: datetime) -> pl.DataFrame:
+def _frame(rows: Sequence[Publication], now: datetime) -> pl.DataFrame:
     published_at = now.astimezone(UTC)
     return pl.DataFrame(
         {

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
+from schemas import rollup
 from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, STRING_MAP, TIMESTAMP
-from schemas.metrics import GRAIN_KEYS, Grain, Metric, of_grain
+from schemas.metrics import Metric, of_grain
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
 from serving import hot
 
 _FOLDER = Path(__file__).parent / "views"
 
-INTERNAL = ("current_publications", "holes", "late_facts", "late_orders", "late_groups")
+INTERNAL = ("current_publications", "holes")
 """Views that others are made of, in the order in which they depend on each other."""
 
 ANALYST = (
@@ -35,25 +37,66 @@ _RAISE = "toUInt8(message)"
 """Fails with the message, which is no number, in its text."""
 
 _ITEMS = "Array(Tuple(product_id String, quantity Int32, price_minor Int64, category String))"
+_TOPICS = {"events": "user-events", "orders": "transactions"}
+_PIN = "SQL_published_until"
+_NEVER = "2200-01-01 00:00:00"
 
 
-def statements() -> list[tuple[str, str]]:
-    """(name, CREATE OR REPLACE VIEW ...) of every view, in an order in which they can be created."""
-    filling = _filling()
-    merged = [(name, _create(name, filling)) for name in (*INTERNAL, *ANALYST)]
-    return [*merged, *hot.statements()]
+def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
+    """(name, CREATE OR REPLACE ...) of every view, in an order in which they can be created in that database."""
+    filling = _filling(database)
+    internal = [(name, _create(name, filling)) for name in INTERNAL]
+    views = [(name, _create(name, filling)) for name in ANALYST]
+    return [*internal, ("holes_of", _fill(_read("parts/holes_of"), filling)), *views, *hot.statements()]
 
 
 def _create(name: str, filling: dict[str, str]) -> str:
-    text = (_FOLDER / f"{name}.sql").read_text()
-    if name in GRAIN_KEYS:
-        filling = filling | {"metrics": _final(of_grain(name))}
+    return f"CREATE OR REPLACE VIEW {name} AS\n{_fill(_read(name), filling)}"
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text()
+
+
+def _fill(text: str, filling: dict[str, str]) -> str:
     for key, value in filling.items():
         text = text.replace("{" + key + "}", value)
-    return f"CREATE OR REPLACE VIEW {name} AS\n{text}"
+    return text
 
 
-def _filling() -> dict[str, str]:
+def _filling(database: str) -> dict[str, str]:
+    return {
+        **_publication_parts(database),
+        **_column_parts(),
+        **_metric_parts(),
+        "raise": _RAISE,
+    }
+
+
+def _publication_parts(database: str) -> dict[str, str]:
+    """How views know what is published, what is missing, and which speed rows answer."""
+    live = f"getSettingOrDefault('{_PIN}', '') = ''"
+    version = "published.2[toUInt16(day)]"
+    pinned = f"published_at <= toDateTime64(getSettingOrDefault('{_PIN}', '{_NEVER}'), 3, 'UTC')"
+    unpublished = f"{version} = 0"
+    past_cut = "toUInt64(published.3[place] - 1) <= reached"
+    parts = {
+        "open": f"{live} AND {unpublished}",
+        "late": f"{live} AND late AND {past_cut}",
+        "answers": f"{live} AND ({unpublished} OR (late AND {past_cut}))",
+        "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
+        "speed_version": version,
+        "holes": _read("parts/holes").strip(),
+        "database": database,
+    }
+    for dataset, topic in _TOPICS.items():
+        names = {"dataset": dataset, "topic": topic, "database": database, "before_pin": pinned, "is_live": live}
+        parts[f"{dataset}_missing"] = _fill(_read("parts/missing"), names).rstrip()
+        parts[f"{dataset}_published"] = _fill(_read("parts/published"), names).rstrip()
+    return parts
+
+
+def _column_parts() -> dict[str, str]:
     sessions = [column for column in SESSION_COLUMNS if column not in GROUP]
     return {
         "event_columns": _list(EVENT_COLUMNS),
@@ -69,12 +112,32 @@ def _filling() -> dict[str, str]:
         "counter_sums": _list(f"sum(part.{name}) AS {name}" for name in COUNTERS),
         "counter_facts": _list(f"toUInt64(event_type = '{kind}') AS {name}" for name, kind in COUNTERS.items()),
         "counter_defaults": _list(f"toUInt64({_RAISE}) AS {name}" for name in COUNTERS),
-        "raise": _RAISE,
         "counted_types": _list(f"'{kind}'" for kind in COUNTERS.values()),
-        "session_partials": _partials("daily_metrics", "sessions"),
-        "event_partials": _partials("daily_metrics", "events"),
-        "no_partials": _partials("daily_metrics", ""),
-        "order_partials": _partials("daily_revenue", "orders"),
+    }
+
+
+def _metric_parts() -> dict[str, str]:
+    """The catalogue, as figures of one array (see `schemas.rollup`) and as columns of the answer."""
+    metrics, count = rollup.folded(), len(rollup.folded())
+    fields = _session_fields()
+    changes = {metric.name: f"sumIf(change, metric = {n})" for n, metric in enumerate(rollup.distinct(), 2)}
+    return {
+        "catalogue": rollup.catalogue(),
+        "event_figures": rollup.figures("events"),
+        "session_figures": rollup.figures("sessions"),
+        "row_figures": rollup.row_figures("sessions"),
+        "changes": f"CAST([{_list(changes.get(metric.name, '0') for metric in metrics)}], 'Array(Int64)')",
+        "members": rollup.members(),
+        "group_key": rollup.GROUP_KEY,
+        "speed_fields": _list(f"sessions.{column} AS {column}" for column in fields),
+        "joined_fields": _list(fields),
+        "first_field": fields[0],
+        "count": str(count),
+        "late_groups": f"{count + 1}",
+        "late_rows": f"{count + 2}",
+        "rows": f"{count + 3}",
+        "metrics": _list(f"{_of_total(metric)} AS {metric.name}" for metric in of_grain("daily_metrics")),
+        "revenue_metrics": _list(f"{_of_rows(metric)} AS {metric.name}" for metric in of_grain("daily_revenue")),
     }
 
 
@@ -98,32 +161,27 @@ def _default(dtype: pl.DataType) -> str:
     return {pl.String: f"toString({_RAISE})", pl.Boolean: f"toBool({_RAISE})"}.get(type(dtype), _RAISE)
 
 
-def _partials(grain: Grain, source: str) -> str:
-    """The partial values of the grain's metrics that one source gives; 0 for those of other sources."""
-    folded = [metric for metric in of_grain(grain) if metric.kind != "ratio"]
-    return _list(f"{_fold(m) if m.source == source else _zero(m)} AS {m.name}" for m in folded)
+def _session_fields() -> list[str]:
+    """The columns of a session that the catalogue speaks of, and always one that no session lacks."""
+    words = {
+        word for m in rollup.folded() if m.source == "sessions" for word in re.findall(r"\w+", f"{m.value} {m.where}")
+    }
+    return [name for name in SESSION_COLUMNS if name not in GROUP and (name in words or name == "session_start")]
 
 
-def _zero(metric: Metric) -> str:
-    return "toInt64(0)" if metric.kind == "sum" else "toUInt64(0)"
+def _of_total(metric: Metric) -> str:
+    """A metric of `daily_metrics`, from the added figures."""
+    places = {folded.name: f"total[{n}]" for n, folded in enumerate(rollup.folded(), 1)}
+    return places[metric.name] if metric.kind != "ratio" else _ratio(metric, places)
 
 
-def _fold(metric: Metric) -> str:
-    if metric.kind == "count":
-        return f"countIf({metric.where})"
-    if metric.kind == "sum":
-        return f"sumIf(toInt64({metric.value}), {metric.where})"
-    return f"uniqExactIf({metric.value}, {metric.where})"
+def _of_rows(metric: Metric) -> str:
+    """A metric of a grain that is folded from rows when it is asked for."""
+    values = {folded.name: rollup.fold(folded) for folded in of_grain(metric.grain) if folded.kind != "ratio"}
+    return values[metric.name] if metric.kind != "ratio" else _ratio(metric, values)
 
 
-def _final(metrics: Iterable[Metric]) -> str:
-    return _list(f"{_finished(metric)} AS {metric.name}" for metric in metrics)
-
-
-def _finished(metric: Metric) -> str:
-    """Each partial comes from one source alone, so the sum over the sources is the value, also of distinct counts."""
-    if metric.kind != "ratio":
-        return f"sum(part.{metric.name})"
+def _ratio(metric: Metric, values: dict[str, str]) -> str:
     scale = "" if metric.scale == 1 else f" * {metric.scale}"
-    top, bottom = f"sum(part.{metric.numerator})", f"sum(part.{metric.denominator})"
+    top, bottom = values[metric.numerator], values[metric.denominator]
     return f"if({bottom} = 0, NULL, {top} / {bottom}{scale})"

@@ -1,22 +1,11 @@
--- Of each day the publication that counts: the greatest sequence. Of publications that raced for one sequence,
--- the one with the greatest (version, publication_id) took place and the others did not.
-SELECT
-    dataset,
-    day,
-    max(p.sequence) AS sequence,
-    argMax(p.publication_id, p.sequence) AS publication_id,
-    argMax(p.version, p.sequence) AS version,
-    argMax(p.log_epoch, p.sequence) AS log_epoch,
-    argMax(p.cut, p.sequence) AS cut,
-    argMax(p.snapshot_id, p.sequence) AS snapshot_id,
-    argMax(p.sealed, p.sequence) AS sealed,
-    argMax(p.definition, p.sequence) AS definition,
-    argMax(p.published_at, p.sequence) AS published_at
-FROM batch_publications AS p
-WHERE (dataset, p.sequence, p.publication_id) IN
+-- Of each day the publication that counts: what the newest selection of the dataset names.
+WITH chosen AS
 (
-    SELECT dataset, sequence, argMax(publication_id, (version, publication_id))
-    FROM batch_publications
-    GROUP BY dataset, sequence
+    SELECT dataset, argMax(arrayZip(days, sequences, publications), (sequence, version, publication_id)) AS rows
+    FROM batch_selections
+    GROUP BY dataset
 )
-GROUP BY dataset, day
+SELECT dataset, day, sequence, publication_id, version, log_epoch, cut, snapshot_id, sealed, definition, published_at
+FROM batch_publications
+WHERE (dataset, day, sequence, publication_id) IN (SELECT dataset, row.1, row.2, row.3 FROM chosen ARRAY JOIN rows AS row)
+LIMIT 1 BY dataset, day

@@ -1,45 +1,78 @@
+-- A published day is its rollup, less the batch sessions of late groups, and their speed rows and late events; any other
+-- day is the speed layer's rows. `figures` are in the order of schemas/rollup.py; three more count late groups, late rows
+-- and the rows that make an answer.
+WITH
+{events_published},
+{events_missing}
 SELECT
     tenant_id,
     day,
     {metrics},
-    multiIf(max(part.publication_version) = 0, 'speed', sum(part.late_rows) + sum(part.late_groups) = 0, 'batch', 'merged') AS layer,
-    max(part.publication_version) AS publication_version,
-    sum(part.late_groups) AS late_groups
+    multiIf(publication_version = 0, 'speed', total[{late_rows}] = 0, 'batch', 'merged') AS layer,
+    publication_version,
+    toUInt64(total[{late_groups}]) AS late_groups
 FROM
 (
-    SELECT
-        tenant_id,
-        day,
-        {session_partials},
-        max(source.publication_version) AS publication_version,
-        countIf(source.layer = 'speed') AS late_rows,
-        toUInt64(0) AS late_groups,
-        count() AS rows
-    FROM sessions AS source
+    SELECT tenant_id, day, sumForEach(figures) AS total, {speed_version} AS publication_version
+    FROM
+    (
+        SELECT tenant_id, day, arrayConcat(figures, [0, 0, 1]) AS figures
+        FROM batch_rollup FINAL
+        WHERE catalogue = '{catalogue}' AND (day, version) IN published.1 AND tenant_id != ''
+        UNION ALL
+        SELECT tenant_id, day, arrayConcat({event_figures}, [0, toInt64(countIf(late AND published.2[toUInt16(day)] > 0)), toInt64(count())]) AS figures
+        FROM events_speed FINAL
+        WHERE {answers}
+        GROUP BY tenant_id, day
+        UNION ALL
+        SELECT tenant_id, day, arrayConcat({session_figures}, [0, 0, 1]) AS figures
+        FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions FINAL WHERE {open})
+        ARRAY JOIN {joined_fields}
+        GROUP BY tenant_id, day
+        UNION ALL
+        -- Late groups: their sessions now, less what the rollup holds of them. Members are told apart from figures by
+        -- `metric`, 1 being the figures; a distinct count changes where the last session with a value goes or the first one comes.
+        SELECT tenant_id, day, arrayConcat(arrayMap((f, c) -> f + c, arrayResize(sumForEach(figures), {count}), {changes}), [toInt64(sum(groups)), toInt64(sum(groups)), 0]) AS figures
+        FROM
+        (
+            SELECT tenant_id, day, metric, sumForEach(figures) AS figures, sum(groups) AS groups,
+                toInt64(toInt64(max(others)) + sum(more) > 0) - toInt64(max(others) > 0) AS change
+            FROM
+            (
+                SELECT tenant_id, day, metric, member, if(metric = 1, figures, []) AS figures, if(metric = 1, groups, 0) AS groups, 1 AS more, toUInt64(0) AS others
+                FROM
+                (
+                    SELECT tenant_id, day, if(number = 0, [], {row_figures}) AS figures, if(number = 0, [], {members}) AS members, toInt64(number <= 1) AS groups
+                    FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions FINAL WHERE {late})
+                    LEFT ARRAY JOIN {joined_fields}, arrayEnumerate({first_field}) AS number
+                )
+                ARRAY JOIN arrayPushFront(members, toUInt128(0)) AS member, arrayEnumerate(arrayPushFront(members, toUInt128(0))) AS metric
+                WHERE metric = 1 OR member != 0
+                UNION ALL
+                SELECT tenant_id, day, metric, member, if(metric = 1, figures, []) AS figures, 0 AS groups, -1 AS more, other AS others
+                FROM batch_rollup_sessions
+                ARRAY JOIN arrayPushFront(members, toUInt128(0)) AS member, arrayPushFront(others, toUInt64(0)) AS other, arrayEnumerate(arrayPushFront(members, toUInt128(0))) AS metric
+                WHERE (day, version) IN published.4 AND catalogue = '{catalogue}'
+                    AND group_key IN (SELECT {group_key} FROM speed_sessions WHERE {late}) AND (metric = 1 OR member != 0)
+                UNION ALL
+                SELECT tenant_id, day, metric + 1 AS metric, member, [] AS figures, 0 AS groups, 0 AS more, sessions AS others
+                FROM batch_rollup_members
+                WHERE (day, version) IN published.4 AND catalogue = '{catalogue}'
+                    AND member IN
+                    (
+                        SELECT arrayJoin({members})
+                        FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions WHERE {late})
+                        ARRAY JOIN {joined_fields}
+                    )
+            )
+            GROUP BY tenant_id, day, metric, member
+        )
+        GROUP BY tenant_id, day
+        UNION ALL
+        SELECT toString({raise}) AS tenant_id, day, [toInt64({raise})] AS figures
+        FROM {holes}
+        WHERE {raise} = 0
+    )
     GROUP BY tenant_id, day
-    UNION ALL
-    SELECT
-        tenant_id,
-        day,
-        {event_partials},
-        max(source.publication_version) AS publication_version,
-        countIf(source.layer = 'speed') AS late_rows,
-        toUInt64(0) AS late_groups,
-        count() AS rows
-    FROM events AS source
-    GROUP BY tenant_id, day
-    UNION ALL
-    SELECT
-        tenant_id,
-        day,
-        {no_partials},
-        max(source.publication_version) AS publication_version,
-        toUInt64(0) AS late_rows,
-        count() AS late_groups,
-        toUInt64(0) AS rows
-    FROM late_groups AS source
-    WHERE source.publication_version > 0
-    GROUP BY tenant_id, day
-) AS part
-GROUP BY tenant_id, day
-HAVING sum(part.rows) > 0
+    HAVING total[{rows}] > 0
+)

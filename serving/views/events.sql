@@ -1,22 +1,25 @@
+WITH
+{events_published},
+{events_missing}
 SELECT
     {event_columns},
     day,
     'batch' AS layer,
     version AS publication_version
 FROM batch_events
-WHERE (day, version) IN (SELECT day, version FROM current_publications WHERE dataset = 'events')
+WHERE (day, version) IN published.1
 UNION ALL
 SELECT
     {event_columns},
     day,
     'speed' AS layer,
-    publication_version
-FROM late_facts
+    {speed_version} AS publication_version
+FROM (SELECT * FROM events_speed FINAL WHERE {answers})
 UNION ALL
 SELECT
     {event_defaults},
     day,
     toString({raise}) AS layer,
     toUInt64({raise}) AS publication_version
-FROM holes
-WHERE dataset = 'events' AND {raise} = 0
+FROM {holes}
+WHERE {raise} = 0

@@ -85,7 +85,7 @@ FROM
     SELECT c.dataset AS dataset, c.day AS day, p.log_partition AS log_partition, 'cut' AS kind,
         'is not in the cut of the publication; publish the day again' AS reason
     FROM current_publications AS c
-    INNER JOIN progress AS p ON p.dataset = c.dataset AND p.log_epoch = c.log_epoch
-    WHERE NOT mapContains(c.cut, p.log_partition)
+    INNER JOIN progress AS p ON p.dataset = c.dataset
+    WHERE NOT mapContains(c.cut, p.log_partition) AND (p.log_epoch = c.log_epoch OR (p.log_epoch > c.log_epoch AND NOT c.sealed))
 ) AS found
 GROUP BY found.dataset, found.day, found.log_partition, found.kind

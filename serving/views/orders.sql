@@ -1,22 +1,25 @@
+WITH
+{orders_published},
+{orders_missing}
 SELECT
     {order_columns},
     day,
     'batch' AS layer,
     version AS publication_version
 FROM batch_orders
-WHERE (day, version) IN (SELECT day, version FROM current_publications WHERE dataset = 'orders')
+WHERE (day, version) IN published.1
 UNION ALL
 SELECT
     {order_columns},
     day,
     'speed' AS layer,
-    publication_version
-FROM late_orders
+    {speed_version} AS publication_version
+FROM (SELECT * FROM orders_speed FINAL WHERE {order_answers})
 UNION ALL
 SELECT
     {order_defaults},
     day,
     toString({raise}) AS layer,
     toUInt64({raise}) AS publication_version
-FROM holes
-WHERE dataset = 'orders' AND {raise} = 0
+FROM {holes}
+WHERE {raise} = 0

@@ -1,3 +1,6 @@
+WITH
+{events_published},
+{events_missing}
 SELECT
     tenant_id,
     day,
@@ -9,18 +12,18 @@ FROM
 (
     SELECT tenant_id, day, product_id, {counters}, 'batch' AS layer, version AS publication_version
     FROM batch_products
-    WHERE (day, version) IN (SELECT day, version FROM current_publications WHERE dataset = 'events')
+    WHERE (day, version) IN published.1
     UNION ALL
     SELECT tenant_id, day, product_id, {counters}, 'speed' AS layer, toUInt64(0) AS publication_version
-    FROM (SELECT * FROM speed_products FINAL)
-    WHERE day NOT IN (SELECT day FROM current_publications WHERE dataset = 'events')
+    FROM speed_products FINAL
+    WHERE {open}
     UNION ALL
-    SELECT tenant_id, day, assumeNotNull(fact.product_id) AS product_id, {counter_facts}, 'speed' AS layer, publication_version
-    FROM late_facts AS fact
-    WHERE publication_version > 0 AND fact.product_id IS NOT NULL AND event_type IN ({counted_types})
+    SELECT tenant_id, day, assumeNotNull(fact.product_id) AS product_id, {counter_facts}, 'speed' AS layer, {speed_version} AS publication_version
+    FROM (SELECT * FROM events_speed FINAL WHERE {late}) AS fact
+    WHERE fact.product_id IS NOT NULL AND event_type IN ({counted_types})
     UNION ALL
     SELECT toString({raise}) AS tenant_id, day, toString({raise}) AS product_id, {counter_defaults}, toString({raise}) AS layer, toUInt64({raise}) AS publication_version
-    FROM holes
-    WHERE dataset = 'events' AND {raise} = 0
+    FROM {holes}
+    WHERE {raise} = 0
 ) AS part
 GROUP BY tenant_id, day, product_id

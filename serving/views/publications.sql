@@ -16,6 +16,6 @@ FROM batch_publications
 WHERE (dataset, sequence, publication_id) IN
 (
     SELECT dataset, sequence, argMax(publication_id, (version, publication_id))
-    FROM batch_publications
+    FROM batch_selections
     GROUP BY dataset, sequence
 )

@@ -1,3 +1,7 @@
+-- A speed row holds all sessions of its group on the day, so it takes the place of the batch rows of the group as a whole.
+WITH
+{events_published},
+{events_missing}
 SELECT
     {group_columns},
     {session_columns},
@@ -5,16 +9,16 @@ SELECT
     'batch' AS layer,
     version AS publication_version
 FROM batch_sessions
-WHERE (day, version) IN (SELECT day, version FROM current_publications WHERE dataset = 'events')
-    AND (day, {group_columns}) NOT IN (SELECT day, {group_columns} FROM late_groups WHERE publication_version > 0)
+WHERE (day, version) IN published.1
+    AND (day, {group_columns}) NOT IN (SELECT day, {group_columns} FROM speed_sessions WHERE {late})
 UNION ALL
 SELECT
     {group_columns},
     {nested_session_columns},
     day,
     'speed' AS layer,
-    publication_version
-FROM late_groups
+    {speed_version} AS publication_version
+FROM (SELECT * FROM speed_sessions FINAL WHERE {answers})
 ARRAY JOIN sessions AS session
 UNION ALL
 SELECT
@@ -23,5 +27,5 @@ SELECT
     day,
     toString({raise}) AS layer,
     toUInt64({raise}) AS publication_version
-FROM holes
-WHERE dataset = 'events' AND {raise} = 0
+FROM {holes}
+WHERE {raise} = 0

@@ -58,12 +58,13 @@ class TheLog:
         kind: str = "page_view",
         event_id: str | None = None,
         product: str | None = None,
+        user: str = "u0",
     ) -> None:
         """Appends one event that happened `at` minutes after the first midnight, in partition 0."""
         self.made += 1
         value: dict[str, object] = {
             "eventId": event_id or f"e{self.made}",
-            "userId": "u0",
+            "userId": user,
             "sessionId": session,
             "eventType": kind,
             "properties": {"productId": product} if product else {},

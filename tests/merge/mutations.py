@@ -70,12 +70,33 @@ def _view(store: Store, name: str, change: Callable[[str], str]) -> Iterator[Non
 def group_level_choice(store: Store) -> AbstractContextManager[object]:
     """A speed session takes the place of the batch session that starts with it, instead of group for group."""
     group = "tenant_id, session_id, log_epoch, log_partition"
-    answering = f"(day, {group}) NOT IN (SELECT day, {group} FROM late_groups WHERE publication_version > 0)"
+    by_group = f"(day, {group}) NOT IN (SELECT day, {group} FROM speed_sessions WHERE"
     by_row = (
         f"(day, {group}, session_start) NOT IN (SELECT day, {group}, session.session_start"
-        " FROM late_groups ARRAY JOIN sessions AS session WHERE publication_version > 0)"
+        " FROM speed_sessions ARRAY JOIN sessions AS session WHERE"
     )
-    return _view(store, "sessions", lambda sql: sql.replace(answering, by_row))
+    return _view(store, "sessions", lambda sql: sql.replace(by_group, by_row))
+
+
+def correction_of_figures(store: Store) -> AbstractContextManager[object]:
+    """The rollup of a day is not corrected by what it holds of late groups."""
+    return _view(
+        store, "daily_metrics", lambda sql: sql.replace("AND group_key IN (SELECT", "AND 0 AND group_key IN (SELECT")
+    )
+
+
+def correction_of_members(store: Store) -> AbstractContextManager[object]:
+    """A value that a late group brings is counted although another session of the day has it."""
+    return _view(store, "daily_metrics", lambda sql: sql.replace("AND member IN", "AND 0 AND member IN"))
+
+
+def members_that_stay(store: Store) -> AbstractContextManager[object]:
+    """A value that a late group loses is no longer counted although another session of the day has it."""
+    return _view(
+        store,
+        "daily_metrics",
+        lambda sql: sql.replace("arrayPushFront(others,", "arrayPushFront(arrayMap(n -> toUInt64(1), others),"),
+    )
 
 
 def ack_after_write(store: Store) -> AbstractContextManager[object]:
@@ -127,6 +148,9 @@ MUTATIONS: dict[str, Mutation] = {
         stored_ids,
         restart_below_commit,
         group_level_choice,
+        correction_of_figures,
+        correction_of_members,
+        members_that_stay,
         ack_after_write,
         cut_from_coverage,
         connected_days,

@@ -131,6 +131,40 @@ def group_level_choice(history: History) -> None:
     history.checked()
 
 
+def correction_of_figures(history: History) -> None:
+    """A published session goes on."""
+    history.event(1300)
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.publish(0)
+    history.event(1310, kind="purchase")
+    history.checked()
+
+
+def correction_of_members(history: History) -> None:
+    """A user of a published day has another session on it."""
+    history.event(1300)
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.publish(0)
+    history.event(1310, session="s2")
+    history.checked()
+
+
+def members_that_stay(history: History) -> None:
+    """One of two sessions of a user turns out to be another user's."""
+    history.event(1300)
+    history.event(1305, session="s2")
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.publish(0)
+    history.event(1310, session="s2", user="u1")
+    history.checked()
+
+
 def ack_after_write(history: History) -> None:
     """The worker dies before its first write."""
     history.event(1300)

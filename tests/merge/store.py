@@ -32,7 +32,18 @@ SPEED = (
     "speed_tickets",
     "speed_signals",
 )
-BATCH = ("batch_events", "batch_sessions", "batch_products", "batch_orders", "batch_publications", "batch_landings")
+BATCH = (
+    "batch_events",
+    "batch_sessions",
+    "batch_products",
+    "batch_orders",
+    "batch_publications",
+    "batch_landings",
+    "batch_selections",
+    "batch_rollup",
+    "batch_rollup_sessions",
+    "batch_rollup_members",
+)
 
 
 class HoleError(Exception):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from batch.selection import COLUMNS as SELECTION_COLUMNS
 from infra.clients.clickhouse import MigrationChanged, migrate
 from schemas.alerts import ALERT_COLUMNS
 from schemas.anomalies.addresses import SIGHTING_COLUMNS
@@ -20,6 +22,7 @@ from schemas.frames import (
     SIGNAL_COLUMNS,
     TICKET_COLUMNS,
 )
+from schemas.lateness import LATE_AFTER
 from schemas.metrics import GRAIN_KEYS, METRICS
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
@@ -47,12 +50,14 @@ WRITTEN = {
     "batch_sessions": ["day", "version", *SESSION_COLUMNS],
     "batch_products": ["day", "version", "tenant_id", "product_id", *COUNTERS],
     "batch_orders": ["day", "version", *ORDER_COLUMNS],
+    "batch_selections": list(SELECTION_COLUMNS),
 }
 
 
 def columns(store: Store, table: str) -> dict[str, str]:
     rows = store.rows(
-        f"SELECT name, type FROM system.columns WHERE database = 'rivermeet' AND table = '{table}' ORDER BY position"
+        f"SELECT name, type FROM system.columns WHERE database = 'rivermeet' AND table = '{table}'"
+        " AND default_kind != 'MATERIALIZED' ORDER BY position"
     )
     return {row["name"]: row["type"] for row in rows}
 
@@ -76,6 +81,19 @@ def test_every_column_of_every_table_says_what_it_is(store: Store) -> None:
     assert ours == []
 
 
+def test_what_is_appended_after_a_days_first_publication_is_late_for_it(store: Store) -> None:
+    store.clear(("events_speed",))
+    day = date(2026, 3, 1)
+    ends = datetime(2026, 3, 2, tzinfo=UTC) + LATE_AFTER
+    for number, after in enumerate((timedelta(0), timedelta(milliseconds=1))):
+        store.client.command(
+            "INSERT INTO events_speed (day, log_offset, append_time)"
+            f" VALUES ('{day}', {number}, {(ends + after).timestamp()})"
+        )
+    rows = store.rows("SELECT log_offset, late FROM events_speed ORDER BY log_offset")
+    assert [row["late"] for row in rows] == [False, True]
+
+
 def test_every_table_names_its_one_writer() -> None:
     for migration in clickhouse_migrations():
         assert re.match(r"-- Writer: (streams|batch|features)\.", migration.sql), migration.name
@@ -89,7 +107,7 @@ def test_the_catalogue_and_the_views_have_the_same_metrics(store: Store) -> None
 
 def test_every_view_of_the_folder_is_made() -> None:
     files = {path.stem for path in (Path(__file__).parents[2] / "serving" / "views").glob("*.sql")}
-    assert files == {name for name, _ in statements()}
+    assert files == {name for name, _ in statements()} - {"holes_of"}
     assert set(ANALYST) <= files
 
 

@@ -25,8 +25,9 @@ CREATE TABLE IF NOT EXISTS events_speed
     log_epoch UInt32 COMMENT 'Incarnation of the topic; offsets compare within one epoch',
     log_partition UInt16 COMMENT 'Kafka partition',
     log_offset UInt64 CODEC(Delta, ZSTD) COMMENT 'Kafka offset',
-    append_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD) COMMENT 'When Kafka received it'
+    append_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD) COMMENT 'When Kafka received it',
+    late Bool MATERIALIZED append_time > toDateTime64(day + 1, 3, 'UTC') + INTERVAL 1 HOUR COMMENT 'Appended more than an hour after the end of the day'
 )
 ENGINE = ReplacingMergeTree
-PARTITION BY day
+PARTITION BY (day, late)
 ORDER BY (tenant_id, session_id, log_epoch, log_partition, log_offset)

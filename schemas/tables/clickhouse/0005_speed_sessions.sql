@@ -37,5 +37,5 @@ CREATE TABLE IF NOT EXISTS speed_sessions
     )) COMMENT 'All sessions of the group that begin on the day'
 )
 ENGINE = ReplacingMergeTree(as_of)
-PARTITION BY day
+PARTITION BY (day, late)
 ORDER BY (tenant_id, session_id, log_epoch, log_partition, day)
