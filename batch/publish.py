@@ -155,6 +155,16 @@ def write_pointer(
             raise LostRace(sequence)
 
 
+def roll_up_missing(client: Client) -> list[date]:
+    """Adds up the published days that are not under the present catalogue of metrics; returns which they were."""
+    sql = "SELECT day, version FROM batch_rollup WHERE catalogue = %(catalogue)s AND tenant_id = ''"
+    found = select(client, sql, {"day": pl.Date(), "version": pl.Int64()}, {"catalogue": rollup.catalogue()})
+    done = set(found.iter_rows())
+    rows = [row for row in current_publications(client, "events").values() if (row.day, row.version) not in done]
+    roll_up(client, rows)
+    return sorted(row.day for row in rows)
+
+
 def roll_up(client: Client, rows: Iterable[Publication]) -> None:
     """Fills the rollups of the days from their batch rows; those of a day and version are always the same."""
     days: dict[int, list[date]] = {}

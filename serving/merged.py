@@ -13,7 +13,7 @@ from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, STRING_MAP, TIME
 from schemas.metrics import Metric, of_grain
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
-from serving import hot
+from serving import dictionary, hot
 
 _FOLDER = Path(__file__).parent / "views"
 
@@ -47,11 +47,26 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     filling = _filling(database)
     internal = [(name, _create(name, filling)) for name in INTERNAL]
     views = [(name, _create(name, filling)) for name in ANALYST]
-    return [*internal, ("holes_of", _fill(_read("parts/holes_of"), filling)), *views, *hot.statements()]
+    analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
+    said = [(f"comments of {name}", dictionary.comments(name)) for name in ANALYST if name in dictionary.described()]
+    return [
+        *internal,
+        ("holes_of", _fill(_read("parts/holes_of"), filling)),
+        *views,
+        *analyses,
+        *hot.statements(),
+        *said,
+    ]
 
 
 def _create(name: str, filling: dict[str, str]) -> str:
     return f"CREATE OR REPLACE VIEW {name} AS\n{_fill(_read(name), filling)}"
+
+
+def _analysis(analysis: dictionary.Entry, filling: dict[str, str]) -> str:
+    """A parameterised view; its columns are not known before it is called, so its comment tells of them."""
+    text = _fill(_read(f"analyses/{analysis.name}"), filling)
+    return f"CREATE OR REPLACE VIEW {analysis.name} AS\n{text.rstrip()}\nCOMMENT {dictionary.quoted(analysis.comment)}"
 
 
 def _read(name: str) -> str:

@@ -18,7 +18,7 @@ from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from streams.popularity import count_windows
 from streams.progress import PROGRESS_COLUMNS
-from streams.sessions import STATE_COLUMNS, apply
+from streams.sessions import STATE_COLUMNS, SessionMemory, apply
 
 RULES = SessionRules()
 HORIZON = Horizon()
@@ -83,10 +83,22 @@ def _publish(client: Client, shop: Shop, day: date, events: pl.DataFrame, *, sea
 
 def _apply(client: Client, known: pl.DataFrame, new: pl.DataFrame) -> None:
     """What the speed layer writes of new events, of whose groups `known` is all that there was before."""
-    change = apply(known.select(*STATE_COLUMNS), new, RULES, timedelta(days=HORIZON.days))
+    stored = known.select(*STATE_COLUMNS)
+    change = apply(
+        SessionMemory(),
+        new,
+        lambda groups: stored.join(groups, on=GROUP, how="semi"),
+        RULES,
+        timedelta(days=HORIZON.days),
+    )
     insert(client, "events_speed", _with_day(change.used, "event_time"))
     insert(client, "speed_sessions", change.rows)
-    insert(client, "speed_products", count_windows(change.used))
+    insert(client, "speed_products", count_windows(change.used)[0])
+
+
+def write_live(client: Client, events: pl.DataFrame) -> None:
+    """Writes whole new sessions as the speed layer does; their places in the log are of partitions nobody reads."""
+    _apply(client, events.clear(), events)
 
 
 def _with_day(rows: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -28,10 +28,13 @@ class Shop:
     """Draws days of visits and gives their events places in the log, from where the last ones ended."""
 
     seed: int
+    prefix: str = ""
+    """What its session ids begin with."""
 
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(self.seed)
         self.ends = dict.fromkeys(range(PARTITIONS), 0)
+        self._made = 0
         """Partition -> offset at which the next event is appended."""
 
     def day(self, day: date, sessions: int) -> pl.DataFrame:
@@ -84,7 +87,7 @@ class Shop:
         signed_in = rng.random(sessions) < _SIGNED_IN
         return pl.DataFrame(
             {
-                "session_id": [f"{day:%m%d}-{number:07d}" for number in range(sessions)],
+                "session_id": [f"{self.prefix}{day:%m%d}-{number:07d}" for number in self._numbers(sessions)],
                 "user_id": [f"u{user}" if known else None for user, known in zip(users, signed_in, strict=True)],
                 "platform": rng.choice(list(_DEVICES), sessions),
                 "log_partition": rng.integers(0, PARTITIONS, sessions).astype(np.int32),
@@ -92,6 +95,12 @@ class Shop:
                 "n": rng.integers(1, _MOST_EVENTS + 1, sessions),
             }
         ).with_columns(start=pl.lit(start_of(day)).dt.cast_time_unit("ms") + pl.duration(seconds=pl.col("second")))
+
+    def _numbers(self, sessions: int) -> range:
+        """Numbers of the sessions of a day: from 0, unless the shop tells its ids apart from those of others."""
+        first = self._made if self.prefix else 0
+        self._made += sessions
+        return range(first, first + sessions)
 
     def _described(self, events: pl.DataFrame) -> pl.DataFrame:
         size = events.height

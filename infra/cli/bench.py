@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from infra.cli._output import Json, output, print_json, progress
+from infra.cli._output import Json, notes, output, print_json, print_table, progress
 
 app = typer.Typer(help="Measure the parts on servers of their own.", no_args_is_help=True)
 
@@ -75,3 +76,46 @@ def speed(
     options = replace(FULL if full else SpeedOptions(), **{name: to for name, to in given.items() if to is not None})
     with progress("benchmark") as report:
         print_json(measure(options, load_settings().home / "bench", report))
+
+
+@app.command()
+def serve(
+    scale: Annotated[
+        float,
+        typer.Option("--scale", min=0.001, max=1.0, help="Part of a million closed sessions and 200,000 open ones."),
+    ] = 1.0,
+    repeats: Annotated[int, typer.Option("--repeats", min=10, help="Times each question is asked, alone.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same store.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """Fill a store of its own with 30 closed days and an open one, and time the analysts' queries on it.
+
+    Example: [bold]rivermeet bench serve --scale 0.1 --json[/]
+    """
+    from datetime import UTC, datetime
+
+    from infra.bench.owner import bench_store
+    from infra.bench.serve import measure, measure_together, questions
+    from infra.bench.store import Size
+    from infra.settings import load_settings
+
+    size = Size(closed_sessions=round(1_000_000 * scale), open_sessions=round(200_000 * scale))
+    today = datetime.now(UTC).date()
+    with progress("filling a store") as report, bench_store(load_settings(), size, today, seed, report) as store:
+        asked = questions(today, size.closed_sessions // size.closed_days)
+        report("one reader")
+        alone = measure(store, asked, repeats, seed)
+        report("readers together, beside a load")
+        together, rate = measure_together(store, asked, max(5, repeats // 10), today, seed)
+    document = {
+        **alone,
+        **{f"concurrent_{name}": value for name, value in together.items()},
+        "concurrent_events_per_second": round(rate),
+        "scale": scale,
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+    if as_json:
+        print_json(document)
+        return
+    print_table(("figure", "value"), list(document.items()))
+    notes.print("times in ms, over HTTP, as an analyst; a busy machine makes them greater")

@@ -14,12 +14,15 @@ from xml.sax.saxutils import escape
 ANALYST_VIEWS = (
     "active_sessions",
     "alerts",
+    "cart_abandonment",
     "current_signals",
     "daily_metrics",
     "daily_revenue",
     "dead_letters",
     "events",
+    "funnel",
     "holes",
+    "hourly_traffic",
     "inventory",
     "inventory_history",
     "orders",
@@ -30,12 +33,17 @@ ANALYST_VIEWS = (
     "progress",
     "publications",
     "reconciliation",
+    "retention",
+    "revenue_by",
+    "search_terms",
     "sessions",
     "signals",
     "ticket_history",
     "tickets",
+    "top_products",
     "trending_products",
     "user_orders",
+    "user_timeline",
 )
 """The views of database `rivermeet` that analysts may read; nothing else of it exists for them."""
 

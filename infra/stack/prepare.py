@@ -69,6 +69,7 @@ def migrate_clickhouse(settings: Settings) -> None:
     """Create the database, its tables and its views, or bring them up to date. Raises `NotPreparedError`."""
     from clickhouse_connect.driver.exceptions import Error
 
+    from batch.publish import roll_up_missing
     from infra.clients.clickhouse import MigrationChanged, StoreUnavailable, connect, migrate
     from schemas.tables import clickhouse_migrations
     from serving.merged import statements
@@ -77,7 +78,8 @@ def migrate_clickhouse(settings: Settings) -> None:
         with closing(connect(settings.clickhouse, "admin", database="default")) as server:
             server.command(f"CREATE DATABASE IF NOT EXISTS {settings.clickhouse.database}")
         with closing(connect(settings.clickhouse, "admin")) as client:
-            migrate(client, clickhouse_migrations(), statements())
+            migrate(client, clickhouse_migrations(), statements(settings.clickhouse.database))
+            roll_up_missing(client)
     except (Error, MigrationChanged, StoreUnavailable) as error:
         raise NotPreparedError("tables", str(error)) from error
 

@@ -72,6 +72,16 @@ FROM
         SELECT toString({raise}) AS tenant_id, day, [toInt64({raise})] AS figures
         FROM {holes}
         WHERE {raise} = 0
+        UNION ALL
+        SELECT toString({raise}) AS tenant_id, day, [toInt64({raise})] AS figures
+        FROM
+        (
+            SELECT pair.1 AS day, max(concat('INCOMPLETE: events of ', toString(pair.1), ' are not added up under these metrics (rivermeet prepare)')) AS message
+            FROM (SELECT arrayJoin(published.1) AS pair)
+            WHERE pair NOT IN (SELECT (day, version) FROM batch_rollup WHERE catalogue = '{catalogue}' AND tenant_id = '')
+            GROUP BY day
+        )
+        WHERE {raise} = 0
     )
     GROUP BY tenant_id, day
     HAVING total[{rows}] > 0

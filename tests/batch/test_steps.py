@@ -45,7 +45,15 @@ DAY = datetime.now(UTC).date() - timedelta(days=3)
 CHUNK = 100_000
 
 
-TABLES = ("batch_events", "batch_sessions", "batch_products", "batch_orders", "batch_publications", "batch_landings")
+TABLES = (
+    "batch_events",
+    "batch_sessions",
+    "batch_products",
+    "batch_orders",
+    "batch_publications",
+    "batch_selections",
+    "batch_landings",
+)
 
 
 @pytest.fixture(scope="module")

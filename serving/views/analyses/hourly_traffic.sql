@@ -1,0 +1,11 @@
+SELECT
+    tenant_id,
+    toStartOfHour(toDateTime(event_time, 'UTC')) AS hour,
+    count() AS events,
+    countIf(event_type = 'page_view') AS page_views,
+    uniqExact(coalesce(user_id, session_id)) AS visitors,
+    countIf(event_type = 'purchase') AS purchases
+FROM events
+WHERE day BETWEEN {from_day:Date} AND {to_day:Date} AND ({tenant:String} = '' OR tenant_id = {tenant:String})
+GROUP BY tenant_id, hour
+ORDER BY tenant_id, hour
