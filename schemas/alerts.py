@@ -58,8 +58,8 @@ class AlertRules:
     """Clicks closer than this are faster than a hand."""
     click_floor: int = 5
     """So many of them in a row make an alert."""
-    click_pause: timedelta = timedelta(seconds=5)
-    """Clicks that reach the log further apart than this are not one row, whatever their times say."""
+    click_pause: timedelta = timedelta(seconds=2)
+    """Clicks that reach the log further apart than this are not linked, whatever their times say."""
     purchase_factor: float = 5.0
     """An order of more than so many times the mean of the user's earlier ones is unusual."""
     purchase_orders: int = 3

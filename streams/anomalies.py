@@ -58,7 +58,7 @@ class Watched:
 
 
 def _no_tail() -> pl.DataFrame:
-    return pl.DataFrame(schema=clicks.TAIL_COLUMNS)
+    return pl.DataFrame(schema=clicks.CLICK_COLUMNS)
 
 
 def _no_recent() -> pl.DataFrame:
@@ -106,7 +106,7 @@ class Anomalies:
         unknown = [tick for tick in _of_events(records) if self.ends.get(tick.partition) != tick.first]
         stale = pl.col("log_partition").is_in([tick.partition for tick in unknown])
         tail = pl.concat([self.tail.filter(~stale), *(self._stored_tail(tick) for tick in unknown)])
-        new = events.filter(pl.col("event_type") == "click")
+        new = events.filter(pl.col("event_type") == "click").select(*clicks.CLICK_COLUMNS)
         return clicks.fold(tail, new, self.rules)
 
     def _stored_tail(self, tick: Range) -> pl.DataFrame:
@@ -117,8 +117,7 @@ class Anomalies:
             "start": tick.first,
             "since": round(since.timestamp() * 1_000),
         }
-        stored = select(self.client, _CLICKS, clicks.CLICK_COLUMNS, parameters) if tick.first else None
-        return _no_tail() if stored is None else clicks.fold(_no_tail(), stored, self.rules)[1]
+        return select(self.client, _CLICKS, clicks.CLICK_COLUMNS, parameters) if tick.first else _no_tail()
 
     def _purchases(self, orders: pl.DataFrame) -> pl.DataFrame:
         new = orders.filter(pl.col("status") == "completed").select(*purchases.PURCHASE_COLUMNS)

@@ -1,17 +1,21 @@
 """Rapid clicks: a row of clicks of one session id that no hand makes.
 
-Clicks are taken in the order of the log. Two that follow each other are one row when their event times lie less than
-`click_gap` apart and they reached the log within `click_pause`. The click that makes a row `click_floor` long is a
-candidate. What must be known of earlier clicks is so bounded by the log's own time: `lookback`.
+Two clicks of a session id are linked when their event times lie less than `click_gap` apart and they reached the log
+within `click_pause`, in whatever order. Of the clicks that the log holds up to some offset, those that links join are a
+row; with `click_floor` clicks it is a candidate, at the offset of the click that made it so. So the alerts of a
+log do not depend on how it is cut, and what must be known of earlier clicks is bounded by the log's own time.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
-from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity, candidates, evidence
+from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity
 from schemas.frames import GROUP, POSITION_COLUMNS, TIMESTAMP
 
 RULE = "rapid_clicks"
@@ -25,65 +29,101 @@ CLICK_COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rule reads of a click."""
 
-TAIL_COLUMNS = CLICK_COLUMNS | {"length": pl.Int64(), "first_time": TIMESTAMP}
-"""The last click of a group, how many clicks its row has, and the time of the first of them."""
+_Row = dict[str, Any]
 
 
 def lookback(rules: AlertRules) -> timedelta:
-    """Clicks that reached the log longer ago than this say nothing about later ones."""
-    return rules.click_pause * (rules.click_floor + 1)
+    """Clicks that reached the log longer ago make no row with later ones that was not one before.
+
+    A click joins at most two rows that are too short, and neighbours in a row arrive within the pause.
+    """
+    return rules.click_pause * 2 * (rules.click_floor - 1)
 
 
 def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(`CANDIDATE_COLUMNS`, the tail after them) of new clicks (`CLICK_COLUMNS`) after a tail (`TAIL_COLUMNS`)."""
-    rows = _rows(tail, clicks, rules)
-    found = rows.filter(pl.col("new") & (pl.col("length") == rules.click_floor))
-    last = rows.group_by(GROUP, maintain_order=True).last()
+    """(`CANDIDATE_COLUMNS`, the tail after them) of new clicks after a tail: the clicks of the last `lookback`.
+
+    Both frames have `CLICK_COLUMNS`.
+    """
+    new = clicks.select(*CLICK_COLUMNS)
+    touched = tail.join(new.select(GROUP).unique(), on=GROUP, how="semi").with_columns(new=False)
+    dense = _dense(pl.concat([touched, new.with_columns(new=True)]), rules)
+    found = [row for part in dense.partition_by("run") for row in _rows(part, rules)]
     newest = pl.col("append_time").max().over("log_epoch", "log_partition")
-    kept = last.filter(pl.col("append_time") >= newest - rules.click_pause)
-    return _candidates(found, rules), kept.select(*TAIL_COLUMNS)
+    kept = pl.concat([tail, new]).filter(pl.col("append_time") >= newest - lookback(rules))
+    return pl.DataFrame(found, schema=CANDIDATE_COLUMNS), kept
 
 
-def _rows(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
-    """All clicks in the order of each group's log, with the length of the row up to each."""
-    new = clicks.select(*CLICK_COLUMNS).with_columns(length=pl.lit(1, pl.Int64), first_time="event_time", new=True)
-    rows = pl.concat([tail.select(*TAIL_COLUMNS).with_columns(new=False), new]).sort([*GROUP, "log_offset"])
+def _dense(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
+    """The clicks, with their `run`, that stand close enough in event time to be in a long row with a new one."""
+    rows = clicks.sort([*GROUP, "event_time"])
     same_group = pl.all_horizontal([pl.col(key) == pl.col(key).shift() for key in GROUP])
-    near = (pl.col("event_time") - pl.col("event_time").shift()).abs() < rules.click_gap
-    prompt = pl.col("append_time") - pl.col("append_time").shift() <= rules.click_pause
-    rows = rows.with_columns(row=(~(same_group & near & prompt).fill_null(value=False)).cum_sum())
-    return rows.with_columns(
-        length=pl.col("length").first().over("row") + pl.int_range(pl.len()).over("row"),
-        first_time=pl.col("first_time").first().over("row"),
-    )
+    near = pl.col("event_time") - pl.col("event_time").shift() < rules.click_gap
+    rows = rows.with_columns(run=(~(same_group & near).fill_null(value=False)).cum_sum())
+    return rows.filter((pl.len().over("run") >= rules.click_floor) & pl.col("new").any().over("run"))
 
 
-def _candidates(found: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
-    if not found.height:
-        return pl.DataFrame(schema=CANDIDATE_COLUMNS)
-    span = (pl.col("event_time") - pl.col("first_time")).abs().dt.total_milliseconds()
-    return candidates(
-        found.select(
-            "tenant_id",
-            "user_id",
-            "session_id",
-            "log_epoch",
-            "log_partition",
-            rule=pl.lit(RULE),
-            severity=pl.lit(Severity.WARNING.value),
-            entity="session_id",
-            window_start=pl.min_horizontal("first_time", "event_time"),
-            window_end=pl.max_horizontal("first_time", "event_time"),
-            observed=span / (rules.click_floor - 1),
-            threshold=pl.lit(rules.click_gap / timedelta(milliseconds=1)),
-            log_topic=pl.lit("user-events"),
-            as_of="log_offset",
-            message=pl.format(
-                "{} clicks within {} ms, each less than {} ms after the one before.",
-                pl.lit(rules.click_floor),
-                span,
-                pl.lit(rules.click_gap // timedelta(milliseconds=1)),
-            ),
-            evidence=evidence(clicks=pl.lit(rules.click_floor), span_ms=span),
-        )
-    )
+def _rows(run: pl.DataFrame, rules: AlertRules) -> Iterator[_Row]:
+    """Adds the clicks one by one in the order of the log; a row that one of them makes long enough is told.
+
+    A cooldown is told once: the first candidate in it is the one that counts.
+    """
+    added: list[tuple[datetime, int]] = []
+    by_offset: dict[int, _Row] = {}
+    row_of: dict[int, list[_Row]] = {}
+    told: set[int] = set()
+    for click in run.sort("log_offset").iter_rows(named=True):
+        parts = {id(row_of[other]): row_of[other] for other in _linked(added, by_offset, click, rules)}
+        row, fresh = _joined(list(parts.values()), click, rules)
+        row_of.update((member["log_offset"], row) for member in (row if len(parts) > 1 else [click]))
+        by_offset[click["log_offset"]] = click
+        insort(added, (click["event_time"], click["log_offset"]))
+        windows = {_window(member, rules) for member in fresh} - told
+        told |= windows
+        if click["new"]:
+            yield from (_candidate(row, click, window, rules) for window in sorted(windows))
+
+
+def _joined(parts: list[list[_Row]], click: _Row, rules: AlertRules) -> tuple[list[_Row], list[_Row]]:
+    """The row that the click makes of others, and those of its clicks that were in no row long enough before."""
+    row = max(parts, key=len, default=[])
+    fresh = [click, *(member for part in parts if len(part) < rules.click_floor for member in part)]
+    row.extend(member for part in parts if part is not row for member in part)
+    row.append(click)
+    return row, fresh if len(row) >= rules.click_floor else []
+
+
+def _linked(
+    added: list[tuple[datetime, int]], by_offset: dict[int, _Row], click: _Row, rules: AlertRules
+) -> Iterator[int]:
+    for time, offset in added[bisect_left(added, (click["event_time"] - rules.click_gap, -1)) :]:
+        if time - click["event_time"] >= rules.click_gap:
+            return
+        prompt = abs(click["append_time"] - by_offset[offset]["append_time"]) <= rules.click_pause
+        if prompt and click["event_time"] - time < rules.click_gap:
+            yield offset
+
+
+def _window(click: _Row, rules: AlertRules) -> int:
+    time: datetime = click["event_time"]
+    return round(time.timestamp() * 1_000) // (rules.cooldown // timedelta(milliseconds=1))
+
+
+def _candidate(row: list[_Row], last: _Row, window: int, rules: AlertRules) -> _Row:
+    times = [member["event_time"] for member in row]
+    end = max(member["event_time"] for member in row if _window(member, rules) == window)
+    gap_ms, span_ms = rules.click_gap / timedelta(milliseconds=1), (max(times) - min(times)) / timedelta(milliseconds=1)
+    return {
+        **{name: last[name] for name in ("tenant_id", "session_id", "user_id", "log_epoch", "log_partition")},
+        "rule": RULE,
+        "severity": Severity.WARNING.value,
+        "entity": last["session_id"],
+        "window_start": min(times),
+        "window_end": end,
+        "observed": span_ms / (len(row) - 1),
+        "threshold": gap_ms,
+        "log_topic": "user-events",
+        "as_of": last["log_offset"],
+        "message": f"{len(row)} clicks within {span_ms:g} ms, each less than {gap_ms:g} ms from the next.",
+        "evidence": [{"key": "clicks", "value": str(len(row))}, {"key": "span_ms", "value": f"{span_ms:g}"}],
+    }
