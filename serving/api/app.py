@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from infra.clients.cassandra import opened
 from infra.settings import Settings
 from serving.api import (
+    alerts,
     analyses,
     catalogue,
     health,
@@ -59,6 +60,7 @@ GROUPS = (
     products,
     analyses,
     overview,
+    alerts,
     publications,
     status,
 )

@@ -10,9 +10,16 @@ from typing import Any
 
 from schemas.tables import clickhouse_migrations
 
-_COLUMN = re.compile(r"^    (\w+) (.+?)(?: CODEC\(.*?\))? COMMENT '((?:[^']|'')*)'", re.MULTILINE)
+_COLUMN = re.compile(r"^    (\w+) (.+?)(?: MATERIALIZED .+?)?(?: CODEC\(.*?\))? COMMENT '((?:[^']|'')*)'", re.MULTILINE)
 _WRAPPED = re.compile(r"(LowCardinality|Nullable)\((.*)\)")
-_TYPES: dict[str, type] = {"String": str, "Bool": bool, "Date": date, "DateTime": datetime, "DateTime64": datetime}
+_TYPES: dict[str, type] = {
+    "String": str,
+    "Float64": float,
+    "Bool": bool,
+    "Date": date,
+    "DateTime": datetime,
+    "DateTime64": datetime,
+}
 
 
 @dataclass(frozen=True)

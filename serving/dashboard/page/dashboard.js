@@ -257,7 +257,7 @@ function layout(more) {
 }
 const drawn = {};
 function draw(id, traces, form, said, nothing) {
-  $(id).setAttribute("aria-label", said);
+  $(id).setAttribute("aria-label", said || nothing);
   $(id + "-said").textContent = said;
   if (!traces) { if (drawn[id]) Plotly.purge(id); drawn[id] = ""; return $(id).replaceChildren(empty(nothing)); }
   const text = JSON.stringify([traces, document.documentElement.dataset.theme, innerWidth]);
