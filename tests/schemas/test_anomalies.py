@@ -92,6 +92,19 @@ def test_clicks_do_not_depend_on_the_cut_or_on_restarts(draws: list[tuple[str, i
     assert found == obvious_alerts(log, RULES)
 
 
+def test_a_restart_before_each_click_knows_the_slowest_row_that_there_can_be() -> None:
+    pause = RULES.click_pause // timedelta(milliseconds=1)
+    log = click_log([("a", 40, pause)] * 5)
+    found: dict[str, int] = {}
+    for offset in range(log.height):
+        since = log["append_time"][offset] - clicks.lookback(RULES)
+        tail = log.filter(pl.col("log_offset") < offset, pl.col("append_time") >= since)
+        raised, _ = clicks.fold(tail, log[offset : offset + 1], RULES)
+        for alert in alerts(raised, RULES).iter_rows(named=True):
+            found.setdefault(alert["alert_id"], alert["as_of"])
+    assert found == obvious_alerts(log, RULES) != {}
+
+
 def test_a_row_of_clicks_says_what_it_rests_on() -> None:
     [alert] = alerts(clicks.fold(EMPTY_TAIL, click_log([("a", 40, 0)] * 3), RULES)[0], RULES).to_dicts()
     assert (alert["rule"], alert["entity"], alert["observed"], alert["threshold"]) == ("rapid_clicks", "a", 40.0, 100.0)
