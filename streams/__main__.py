@@ -6,12 +6,14 @@ import logging
 from datetime import timedelta
 from typing import NoReturn
 
-from infra.clients.clickhouse import StoreUnavailable, connect
+from infra.clients.clickhouse import Client, StoreUnavailable, connect
 from infra.settings import Settings, load_settings
 from schemas.lateness import Horizon
 from schemas.registry import Registry, RegistryUnavailable
 from schemas.sessions import SessionRules
+from schemas.topics import USER_EVENTS
 from schemas.verdicts import READERS
+from streams import progress
 from streams.app import WorkerOptions, run
 from streams.engine import Engine
 from streams.epochs import Epochs
@@ -22,6 +24,7 @@ from streams.intake import Intake
 from streams.memory import MemoryLimits
 from streams.outputs import Outputs, OutputUnavailable
 from streams.pending import PendingLimits
+from streams.redefine import derive_again
 from streams.slices import SliceLimits
 
 GROUP = "rivermeet-speed"
@@ -35,6 +38,9 @@ def main() -> NoReturn:
     settings = load_settings()
     client = connect(settings.clickhouse)
     logs = identify(settings.kafka.client_config(), READERS, Epochs(client))
+    redefined = _derive_again(settings, client)
+    if redefined:
+        logging.getLogger(__name__).info("%d rows were written by the changed session rules", redefined)
     engine = _engine(settings)
     run(_options(settings, engine), logs, engine)
 
@@ -49,12 +55,26 @@ def _options(settings: Settings, engine: Engine) -> WorkerOptions:
         pending=PendingLimits(memory.pending_records, memory.pending_bytes),
         waits=WAITS,
         stages=engine.stages,
+        applied=lambda: progress.applied(connect(settings.clickhouse)),
     )
+
+
+def _derive_again(settings: Settings, client: Client) -> int:
+    known = {
+        (epoch, partition): offset
+        for (topic, epoch, partition), (offset, _) in progress.applied(client).items()
+        if topic == USER_EVENTS.name
+    }
+    return derive_again(client, _rules(settings), Horizon(settings.horizon_days), known)
+
+
+def _rules(settings: Settings) -> SessionRules:
+    return SessionRules(gap=timedelta(minutes=settings.session_gap_minutes))
 
 
 def _engine(settings: Settings) -> Engine:
     """The engine has a client of its own, since it runs in a thread of its own."""
-    rules = SessionRules(gap=timedelta(minutes=settings.session_gap_minutes))
+    rules = _rules(settings)
     registry = Registry(settings.registry.url)
     outputs = Outputs(settings.kafka.client_config(), registry.register)
     client, horizon = connect(settings.clickhouse), Horizon(settings.horizon_days)

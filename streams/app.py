@@ -6,7 +6,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -20,7 +20,7 @@ from infra.settings import Kafka
 from streams.health import HealthFiles, status
 from streams.hold import Log, TransportOptions
 from streams.identity import verify
-from streams.ledger import Ledger, TopicPartition
+from streams.ledger import Committable, Ledger, TopicPartition
 from streams.pending import Pending, PendingLimits
 from streams.ticking import Engine, Ticker, TickPolicy
 from streams.transport import SliceTransport
@@ -47,7 +47,8 @@ class WorkerOptions:
     """What a worker needs to know.
 
     `group` is the consumer group, `folder` takes the health files; `waits` are the engine's errors that time mends;
-    `stages` is what the engine has spent, by stage, in CPU seconds.
+    `stages` is what the engine has spent, by stage, in CPU seconds; `applied` asks the store how far it
+    is whole (see `streams.progress.applied`).
     """
 
     kafka: Kafka
@@ -60,6 +61,7 @@ class WorkerOptions:
     ticks: TickPolicy = field(default_factory=TickPolicy)
     waits: tuple[type[Exception], ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict)
+    applied: Callable[[], Mapping[tuple[str, int, int], tuple[int, int]]] | None = None
 
 
 class Wiring:
@@ -98,6 +100,18 @@ class Wiring:
     async def verify(self) -> None:
         """See `streams.hold.Listener`."""
         await asyncio.to_thread(verify, self.options.kafka.client_config(), self.logs)
+
+    async def applied(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Committable] | None:
+        """See `streams.hold.Listener`. The engine waits for a store that does not answer; reading does not."""
+        if self.options.applied is None:
+            return None
+        try:
+            found = await asyncio.to_thread(self.options.applied)
+        except self.options.waits as error:
+            log.warning("beginning where was committed, since the store does not say how far it is: %s", error)
+            return None
+        known = {(topic, p): at for (topic, epoch, p), at in found.items() if self.logs[topic].epoch == epoch}
+        return {(topic, p): Committable(*known[topic, p]) for topic, p in partitions if (topic, p) in known}
 
     async def settle(self, timeout: float) -> None:
         """See `streams.hold.Listener`."""

@@ -1,10 +1,10 @@
 """What the transport needs to know of the logs it reads, and what it tells of the partitions it holds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streams.ledger import TopicPartition
+from streams.ledger import Committable, TopicPartition
 from streams.slices import SliceLimits
 
 
@@ -13,6 +13,9 @@ class Listener(Protocol):
 
     async def verify(self) -> None:
         """Called before the reading of an assignment begins; raises LogRefused if a log is not the one known."""
+
+    async def applied(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Committable] | None:
+        """How far the store holds each partition whole, where it holds anything; None if that is not known."""
 
     async def settle(self, timeout: float) -> None:
         """Wait for what is being written, at most so many seconds."""

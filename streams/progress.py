@@ -75,6 +75,13 @@ def row(tick: Range, progress: Progress, append_time: datetime) -> dict[str, obj
     }
 
 
+def applied(client: Client) -> dict[tuple[str, int, int], tuple[int, int]]:
+    """(topic, epoch, partition) -> the offset below which all is applied, and the last record's append time (ms)."""
+    rows = select(client, "SELECT * FROM speed_progress FINAL", PROGRESS_COLUMNS)
+    found = rows.select("topic", "log_epoch", "log_partition", "applied", pl.col("append_time").dt.timestamp("ms"))
+    return {(topic, epoch, partition): (offset, time) for topic, epoch, partition, offset, time in found.iter_rows()}
+
+
 def stored(client: Client, topic: str, epoch: int, partition: int) -> Progress | None:
     """What the store says of a partition, None if it says nothing."""
     sql = (

@@ -105,6 +105,23 @@ class History:
         }
         return self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, recent, parameters)
 
+    def groups_of_other_rules(self, definition: str, epoch: int, partition: int, part: int, parts: int) -> pl.DataFrame:
+        """Stored events (`streams.sessions.STATE_COLUMNS`) of a share of the groups with a row by other rules."""
+        share = "cityHash64(tenant_id, session_id) %% %(parts)s = %(part)s"
+        old = (
+            f"{share} AND (tenant_id, session_id) IN (SELECT tenant_id, session_id FROM speed_sessions FINAL"
+            " WHERE definition != %(definition)s AND log_epoch = %(epoch)s AND log_partition = %(partition)s)"
+            " AND log_epoch = %(epoch)s AND log_partition = %(partition)s"
+        )
+        parameters: dict[str, object] = {
+            "definition": definition,
+            "epoch": epoch,
+            "partition": partition,
+            "part": part,
+            "parts": parts,
+        }
+        return self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, old, parameters)
+
     def _hashes(self, tables: tuple[str, ...], entity: str, partitions: Collection[int]) -> Words:
         found = HASH_SQL.format(tenant="tenant_id", entity=entity)
         each = f"SELECT DISTINCT {found} AS hash FROM {{}} WHERE log_partition IN %(partitions)s"

@@ -77,16 +77,22 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     async def perform_seek(self) -> None:
         """Go to the committed offsets, or to the start of the log where there is none.
 
+        A store that holds less than was committed, since it was wiped or comes from a copy, is made whole from where it
+        ends.
+
         Raises LogRefused if a log is not the one known, or ends before its committed offset.
         """
         generation, partitions = self._generation, self.assignment()
         await self._listener.verify()
         committed = await self._thread.committed(partitions)
         starts, ends = await self.earliest_offsets(*partitions), await self.highwaters(*partitions)
+        applied = await self._listener.applied(partitions)
         targets = {tp: committed.get(tp, Committable(starts[tp], 0)) for tp in partitions}
         for tp, at in targets.items():
             if at.offset > ends[tp]:
                 raise AnotherLog(tp.topic, f"partition {tp.partition} ends at {ends[tp]}, below its commit {at.offset}")
+            if applied is not None:
+                targets[tp] = min(at, max(applied.get(tp, Committable(0, 0)), Committable(starts[tp], 0)))
         sought = not self._fetching
         await self.seek_wait({tp: at.offset for tp, at in targets.items()})
         if generation != self._generation:

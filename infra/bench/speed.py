@@ -151,7 +151,8 @@ def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int
         with program(module, settings.kafka.bootstrap, settings.registry.url, options.others_seconds) as process:
             theirs = answer(process, options.others_seconds + 120)
         found[name] = theirs
-        found[f"ratio_{name}"] = round(ours / theirs["events_per_second"], 1)
+        rate = theirs["events_per_second"]
+        found[f"ratio_{name}"] = round(ours / rate, 1) if rate else None
     return found
 
 

@@ -260,3 +260,25 @@ async def test_nothing_is_read_of_a_log_that_is_not_the_one_known(broker: FakeBr
     with pytest.raises(PartitionsChanged, match="has 3 partitions and its epoch has 2"):
         await broker.consumer.perform_seek()
     assert await broker.fetch(one=records(0, 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("applied", "begins"),
+    [
+        (None, 70),  # the store does not say
+        ({}, 5),  # a wiped store: everything that the log still holds
+        ({ONE: Committable(40, 900)}, 40),  # a store from an older copy
+        ({ONE: Committable(3, 900)}, 5),  # what it lacks is gone from the log
+        ({ONE: Committable(90, 900)}, 70),
+    ],
+)
+async def test_reading_begins_where_the_store_is_whole(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, applied: dict[TP, Committable] | None, begins: int
+) -> None:
+    async def asked(partitions: Collection[TP]) -> dict[TP, Committable] | None:
+        return applied
+
+    monkeypatch.setattr(broker.consumer._listener, "applied", asked)
+    broker.committed, broker.starts = {ONE: Committable(70, 1_000)}, {ONE: 5, TWO: 0}
+    await broker.consumer.perform_seek()
+    assert broker.sought == [{ONE: begins, TWO: 0}]
