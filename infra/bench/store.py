@@ -11,11 +11,13 @@ import polars as pl
 from batch.coverage import Coverage
 from batch.fold import event_tables, fold_events, order_tables
 from batch.publish import Candidate, load, publish
+from batch.results import RESULT_TABLES
 from infra.bench.visits import Shop
 from infra.clients.clickhouse import Client, insert
 from schemas.frames import GROUP, utc_day
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
+from schemas.tables.lake import to_arrow
 from streams.popularity import count_windows
 from streams.progress import PROGRESS_COLUMNS
 from streams.sessions import STATE_COLUMNS, SessionMemory, apply
@@ -74,7 +76,7 @@ def _publish(client: Client, shop: Shop, day: date, events: pl.DataFrame, *, sea
     version = (day.toordinal() << 16) | 1
     for dataset, rows in tables.items():
         for table, frame in rows.items():
-            load(client, table, frame, version)
+            load(client, table, [to_arrow(frame, RESULT_TABLES[table])], version)
         candidate = Candidate(
             dataset, frozenset([day]), version, day.toordinal(), coverage, RULES.definition, _NO_REACH
         )
