@@ -78,4 +78,4 @@ def apply(store: FeatureStore) -> None:
 
 def close(store: FeatureStore) -> None:
     """End the connections to the online store."""
-    store._get_provider().online_store.close()
+    store._get_provider().online_store.disconnect()

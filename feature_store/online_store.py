@@ -120,7 +120,7 @@ class GuardedOnlineStore(CassandraOnlineStore):  # type: ignore[misc]  # feast i
         session, statement = self._get_session(config), self._prepared(config, READ, table)
         return [bool(session.execute(statement, (_hex(config, key),)).one()) for key in entity_keys]
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """End the connections; the next use opens new ones."""
         if self._session is not None:
             self._cluster.shutdown()

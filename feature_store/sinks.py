@@ -72,7 +72,7 @@ class Categories:
     """Categories of products as the newest batch knows them; read again when they are `seconds` old."""
 
     _SQL = (
-        "SELECT tenant_id, product_id, argMax(category, (event_time, created_at)) AS category"
+        "SELECT tenant_id, product_id, argMax(category, (event_time, created_at)) AS newest"
         " FROM batch_product_features WHERE (day, version) IN (SELECT day, version FROM batch_feature_loads)"
         " AND category IS NOT NULL GROUP BY tenant_id, product_id"
     )
@@ -89,7 +89,7 @@ class Categories:
     def refresh(self, now: float) -> None:
         """Read them if they are old. Raises `StoreUnavailable`."""
         if self._read_at is None or now - self._read_at > self._seconds:
-            columns = dict.fromkeys(("tenant_id", "product_id", "category"), pl.String())
+            columns = dict.fromkeys(("tenant_id", "product_id", "newest"), pl.String())
             rows = select(self._client, self._SQL, columns).iter_rows()
             self._known = {(tenant, product): category for tenant, product, category in rows}
             self._read_at = now

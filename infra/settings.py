@@ -155,6 +155,13 @@ class Api(_Frozen):
     records_per_second: PositiveInt = 50_000
 
 
+class Features(_Frozen):
+    """Where the feature server listens; it asks for no key, so it stays on loopback behind the API."""
+
+    host: str = LOOPBACK
+    port: int = 6566
+
+
 class Airflow(_Frozen):
     """Airflow's web server and REST API, and the login of its one administrator."""
 
@@ -200,6 +207,7 @@ class Ports(_Frozen):
     clickhouse: int = 8123
     api: int = 8000
     airflow: int = 8080
+    features: int = 6566
 
 
 def _default_home() -> Path:
@@ -234,6 +242,7 @@ class Settings(BaseSettings):
     spark: Spark = Spark()
     api: Api = Api()
     airflow: Airflow = Airflow()
+    features: Features = Features()
     notify: Notify = Notify()
     memory: Memory = Memory()
     ports: Ports = Ports()

@@ -18,7 +18,8 @@ from infra.stack.errors import ForeignAddressError
 LOCK_SECONDS = 180.0
 PASSWORD_BYTES = 24
 
-_ADDRESSES = tuple(f"RIVERMEET_{part}__" for part in ("KAFKA", "REGISTRY", "CLICKHOUSE", "CASSANDRA", "API", "AIRFLOW"))
+_SERVERS = ("KAFKA", "REGISTRY", "CLICKHOUSE", "CASSANDRA", "API", "AIRFLOW", "FEATURES")
+_ADDRESSES = tuple(f"RIVERMEET_{part}__" for part in _SERVERS)
 
 
 @contextlib.contextmanager
@@ -88,6 +89,7 @@ def _record(ports: Ports, old: dict[str, Any]) -> dict[str, Any]:
         },
         "cassandra": {"host": LOOPBACK, "port": ports.cassandra, "password": password("cassandra", "password")},
         "api": {"host": LOOPBACK, "port": ports.api, "key": password("api", "key")},
+        "features": {"host": LOOPBACK, "port": ports.features},
         "airflow": {"host": LOOPBACK, "port": ports.airflow, "password": password("airflow", "password")},
     }
 

@@ -19,6 +19,7 @@ from serving.api import (
     alerts,
     analyses,
     catalogue,
+    features,
     health,
     intake,
     metrics,
@@ -35,6 +36,7 @@ from serving.api import (
 )
 from serving.api.caching import NotModified, on_not_modified
 from serving.api.context import Context
+from serving.api.feature_reads import FeatureReads
 from serving.api.freshness import Freshness
 from serving.api.keyring import KeyRing
 from serving.api.limits import Limiter, Limits
@@ -55,6 +57,7 @@ GROUPS = (
     metrics,
     catalogue,
     sessions,
+    features,
     users,
     popular,
     products,
@@ -73,12 +76,14 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
     observed = Metrics(store, outlet)
     reads = PointReads(lambda: opened(settings.cassandra, settings.cassandra.keyspace, timeout_s=REQUEST_SECONDS))
     freshness = Freshness(store)
+    feature_reads = FeatureReads(settings.features.host, settings.features.port)
     gate = Gate(outlet, observed.count_records)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(gate.close)
+        feature_reads.close()
         freshness.close()
         reads.close()
         store.close()
@@ -96,7 +101,9 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
         Limiter(settings.api.requests_per_second, time.monotonic),
         Limiter(settings.api.records_per_second, time.monotonic),
     )
-    app.state.context = Context(store, keys, clock, limits, gate, reads, freshness, Live(), Backlog(settings))
+    app.state.context = Context(
+        store, keys, clock, limits, gate, reads, freshness, Live(), Backlog(settings), feature_reads
+    )
     if settings.api.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
+from serving.api.feature_reads import FeatureReads
 from serving.api.freshness import Freshness
 from serving.api.keyring import KeyRing
 from serving.api.limits import Limits
@@ -33,6 +34,7 @@ class Context:
     freshness: Freshness
     live: Live
     backlog: Backlog
+    features: FeatureReads
 
 
 def _context(request: Request) -> Context:

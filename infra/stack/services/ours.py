@@ -1,4 +1,4 @@
-"""Our own programs: the speed layer's worker, the copier for point reads, and the HTTP API with the dashboard."""
+"""Our own programs: the speed layer's worker, the copier for point reads, features, and the HTTP API."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ POINTS = Service(
     lambda settings: _reads(settings, "points"),
     needs=("topics", "schemas", "keyspace"),
     memory=120,
+)
+FEATURES = Service(
+    "features",
+    lambda _settings: Command((sys.executable, "-m", "feature_store", "serve")),
+    lambda settings: get(settings.ports.features, "/health") is not None,
+    ports=("features",),
+    needs=("tables", "cassandra"),
+    memory=350,
+)
+FEATURE_PUSH = Service(
+    "feature-push",
+    lambda _settings: Command((sys.executable, "-m", "feature_store", "push")),
+    lambda settings: _reads(settings, "feature-push"),
+    # The server brings registry and online tables to what the catalogue says.
+    needs=("topics", "schemas", "features"),
+    memory=300,
 )
 API = Service(
     "api",
