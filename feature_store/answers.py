@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feature_store.catalogue import COLD_START, TENANT, USER, defaults, keys
 from feature_store.catalogue import SERVICES as _SERVICES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEW = COLD_START.features[0].name
 
@@ -38,3 +41,18 @@ def of_users_alone(service: str) -> bool:
     if service not in _SERVICES or keys(service) != (TENANT, USER):
         return False
     return "purchase_context" not in _SERVICES[service].takes
+
+
+def filled(service: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The same for a table of training rows: every feature of the service has its default where it is missing.
+
+    Numbers come out as numbers, whatever the join made of them.
+    """
+    columns: dict[str, Any] = {name: table[name] for name in defaults(service)}
+    for name, default in defaults(service).items():
+        known = columns[name].where(columns[name].notna(), default)
+        columns[name] = known.astype(_TYPES.get(type(default), "object"))
+    return table.assign(**columns)
+
+
+_TYPES: Mapping[type, str] = {int: "int64", float: "float64", bool: "bool"}
