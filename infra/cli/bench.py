@@ -119,3 +119,20 @@ def serve(
         return
     print_table(("figure", "value"), list(document.items()))
     notes.print("times in ms, over HTTP, as an analyst; a busy machine makes them greater")
+
+
+@app.command()
+def features(
+    seconds: Annotated[int, typer.Option("--seconds", min=2, help="Seconds of steady updates.")] = 20,
+    rate: Annotated[int, typer.Option("--rate", min=1, help="Updates a second.")] = 1_000,
+    as_json: Json = False,
+) -> None:
+    """The feature store: reads in the process and over HTTP, updates taken in, and how old a value is when served."""
+    from infra.bench.features import Size, measure
+
+    with tempfile.TemporaryDirectory(prefix="rivermeet-bench-") as folder, progress("measuring") as report:
+        found = measure(Path(folder) / "home", Size(seconds=seconds, rate=rate), report)
+    if as_json:
+        print_json(found)
+    else:
+        output.print_json(json.dumps(found))
