@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.settings import Settings, load_settings
-
 if TYPE_CHECKING:
     from feast import FeatureStore
 
     from infra.clients.clickhouse import Client
+    from infra.settings import Settings
 
 
 class Code(IntEnum):
@@ -50,6 +49,7 @@ def env() -> None:
     Example: [bold]eval "$(rivermeet features env)" && cd feature_store && feast apply[/]
     """
     from feature_store.config import environment, registry_file
+    from infra.settings import load_settings
 
     settings = load_settings()
     registry_file(settings).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,6 +78,7 @@ def apply() -> None:
 def serve() -> None:
     """Serve features over HTTP on loopback, as `feast serve` does, until told to stop."""
     from feature_store.server import serve as served
+    from infra.settings import load_settings
 
     with _told():
         served(load_settings())
@@ -87,6 +88,7 @@ def serve() -> None:
 def push() -> None:
     """Put what the stream says online, until told to stop."""
     from feature_store.pushing import Stop, run
+    from infra.settings import load_settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = Stop()
@@ -165,6 +167,7 @@ def _opened() -> Iterator[tuple[Settings, Client, FeatureStore]]:
     """Both stores, and errors that are meant for people told in a sentence."""
     from feature_store.config import close, open_store
     from infra.clients.clickhouse import connect
+    from infra.settings import load_settings
 
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     with _told():
