@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from serving.dictionary import ANALYSES, described
+from serving.hot import VIEWS
 from serving.merged import ANALYST
 from tests.merge.store import Store
 from tests.serving.write_dictionary import PAGE, dictionary
 
 
 def test_every_column_of_every_merged_view_has_a_comment(store: Store) -> None:
-    listed = ", ".join(f"'{view}'" for view in ANALYST)
+    listed = ", ".join(f"'{view}'" for view in (*ANALYST, *VIEWS))
     bare = store.rows(
         f"SELECT table, name FROM system.columns WHERE database = 'rivermeet' AND table IN ({listed}) AND comment = ''"
     )
     assert bare == []
-    assert set(ANALYST) == described()
+    assert {*ANALYST, *VIEWS} == described()
 
 
 def test_metrics_say_their_unit(store: Store) -> None:

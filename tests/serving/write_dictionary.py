@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from serving.dictionary import page
+from serving.hot import VIEWS
 from serving.merged import ANALYST
 from tests.merge.store import Store, opened
 
@@ -17,7 +18,7 @@ def dictionary(store: Store) -> str:
     rows = store.rows(
         "SELECT table, name, type, comment FROM system.columns WHERE database = 'rivermeet' ORDER BY position"
     )
-    columns: dict[str, dict[str, tuple[str, str]]] = {view: {} for view in ANALYST}
+    columns: dict[str, dict[str, tuple[str, str]]] = {view: {} for view in (*ANALYST, *VIEWS)}
     for row in rows:
         if row["table"] in columns:
             columns[row["table"]][row["name"]] = (row["type"], row["comment"])
