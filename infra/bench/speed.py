@@ -19,7 +19,7 @@ from infra.settings import Settings
 from schemas.topics import USER_EVENTS
 
 _POLL_SECONDS = 0.25
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from json import loads as json_of
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,14 +43,33 @@ def command(
             {
                 "services": [service.document() for service in services],
                 "accounting": [entry.document() for entry in entries],
+                "worker": _worker(settings),
             }
         )
     else:
         _show(services, entries)
+        _show_worker(_worker(settings))
     if not all(entry.holds for entry in entries):
         raise typer.Exit(Code.FAILED)
     if len(ready) < len(services):
         raise typer.Exit(Code.NOT_RUNNING)
+
+
+def _worker(settings: Settings) -> dict[str, Any]:
+    """What the speed layer's worker told last; nothing if none ever ran."""
+    try:
+        document: dict[str, Any] = json_of((settings.home / "run" / "worker.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return document
+
+
+def _show_worker(worker: dict[str, Any]) -> None:
+    """A line where the intake is stopped or a tick is tried again: else there is nothing to say."""
+    if worker.get("backpressure"):
+        notes.print(f"backpressure: {worker['pending']['records']} records wait, no more are read", style="yellow")
+    if worker.get("waiting_for"):
+        notes.print(f"the worker waits: {worker['waiting_for']}", style="yellow", markup=False)
 
 
 def _account(settings: Settings) -> list[Entry]:

@@ -47,6 +47,18 @@ def test_wrong_usage_is_code_2() -> None:
     assert run("up", "--no-such-option").exit_code == 2
 
 
+def test_status_tells_when_the_intake_is_stopped_and_why(home: Path) -> None:
+    (home / "run").mkdir(parents=True)
+    told = {"backpressure": True, "pending": {"records": 7}, "waiting_for": "ClickHouse [cannot] answer"}
+    (home / "run" / "worker.json").write_text(json.dumps(told))
+
+    shown = run("status").stderr
+
+    assert "7 records wait" in shown
+    assert "waits: ClickHouse [cannot] answer" in shown
+    assert json.loads(run("status", "--json").stdout)["worker"] == told
+
+
 def test_status_of_a_stack_that_does_not_run_is_code_3() -> None:
     result = run("status", "--json")
 
