@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def crash_in_an_outage(stage: Stage) -> None:
 class Control:
     """A mechanism taken away from workers (`sabotage`) or from the stage before they start (`weaken`).
 
-    `found_by` are the invariants of which one must fail.
+    `found_by` are the invariants of which one must fail; a `quick` one is in the short form too.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Control:
     sabotage: str = ""
     weaken: Callable[[Stage], None] = lambda _stage: None
     scenario: Callable[[Stage], None] = crash
+    quick: bool = False
 
 
 def without(table: str, *changes: tuple[str, str]) -> Callable[[Stage], None]:
@@ -114,12 +116,17 @@ CONTROLS = (
         ("I3",),
         weaken=without("speed_sessions", ("ReplacingMergeTree(as_of)", "ReplacingMergeTree")),
         scenario=write_as_a_zombie,
+        quick=True,
     ),
 )
 
 
-@pytest.mark.long_form
-@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
+def parameters() -> list[Any]:
+    """Every control; most have time in the long form only."""
+    return [pytest.param(one, id=one.name, marks=() if one.quick else pytest.mark.long_form) for one in CONTROLS]
+
+
+@pytest.mark.parametrize("control", parameters())
 def test_f29_control(control: Control, open_stage: OpenStage) -> None:
     with open_stage() as stage:
         for name in ("a", "b"):

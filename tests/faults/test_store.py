@@ -20,6 +20,7 @@ LOSE_EVERY = 13
 """More than the inserts of one tick: each tick that is tried often enough succeeds at last."""
 
 
+@pytest.mark.long_form
 def test_f8_store_killed_during_inserts(open_stage: OpenStage) -> None:
     """`kill -9` of the store while it inserts."""
     with open_stage() as stage:
