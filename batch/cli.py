@@ -160,6 +160,17 @@ def recommendations(day: Day, run: Run = None, as_json: Json = False) -> None:
         _print(steps.derive(PRODUCT_PAIR_DERIVATION, day.date(), run), as_json)
 
 
+@app.command("explain")
+def explain_number(
+    day: Day,
+    metric: Annotated[str, typer.Option("--metric", help="A metric of the catalogue, such as sessions.")],
+    as_json: Json = False,
+) -> None:
+    """Trace the number that readers get to its publication, snapshot, offsets and sample events."""
+    with _steps() as steps:
+        _print(steps.explain(day.date(), metric), as_json)
+
+
 @app.command()
 def maintenance(
     snapshot_days: Annotated[int, typer.Option(min=0, help="Days that old snapshots of the lake are kept.")] = 7,
@@ -241,6 +252,7 @@ def _code(error: Exception) -> Code | None:
     """The exit code of an error that a command is meant to raise; None for any other."""
     from pydantic import ValidationError
 
+    from batch.explain import NotPublished, UnknownMetric
     from batch.gate import ExpectationBroken
     from batch.landings import LakeHistoryBroken
     from batch.log import LogUnavailable
@@ -260,7 +272,7 @@ def _code(error: Exception) -> Code | None:
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
         ((LogUnavailable, StoreUnavailable, WebhookUnavailable), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
-        ((DayForgotten, RowsDiffer), Code.FAILED),
+        ((DayForgotten, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
         ((ExpectationBroken, JavaMissing, ValidationError), Code.FAILED),
     ]
     return next((code for kinds, code in codes if isinstance(error, kinds)), None)

@@ -10,7 +10,6 @@ from pathlib import Path
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.io.pyarrow import parquet_files_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.types import IntegerType
@@ -23,6 +22,8 @@ CATALOG = "lake"
 NAMESPACE = "rivermeet"
 EPOCH = date(1970, 1, 1)
 ALL_PARTITIONS = 1 << 16
+LOCAL_FILES = "pyiceberg.io.fsspec.FsspecFileIO"
+"""What pyiceberg takes otherwise brings pandas along, which takes longer to import than a short step takes to run."""
 
 SQLITE = "jdbc:sqlite:"
 DRIVERS = {"sqlite": "org.xerial:sqlite-jdbc:3.50.3.0", "postgresql": "org.postgresql:postgresql:42.7.7"}
@@ -93,7 +94,8 @@ def python_catalog(lake: LakeConfig) -> dict[str, str]:
     """pyiceberg's configuration of the catalog."""
     kind, uri = ("rest", lake.catalog_uri) if lake.is_rest else ("sql", _sqlalchemy(lake.catalog_uri))
     style = {"s3.force-virtual-addressing": "false"} if lake.access.get("s3.path-style-access") == "true" else {}
-    return {"type": kind, "uri": uri, "warehouse": lake.warehouse_uri, **lake.access, **style}
+    files = {} if "://" in lake.warehouse else {"py-io-impl": LOCAL_FILES}
+    return {"type": kind, "uri": uri, "warehouse": lake.warehouse_uri, **files, **lake.access, **style}
 
 
 def make_folder(lake: LakeConfig) -> None:
@@ -127,6 +129,8 @@ def load_table(catalog: Catalog, table: LakeTable) -> Table:
 
 def target(table: Table, storage: Storage) -> Target:
     """The table as its writers see it."""
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
     return Target(table.location(), schema_to_pyarrow(table.schema()), storage)
 
 
@@ -136,6 +140,8 @@ def append(table: Table, files: Iterable[str], properties: Mapping[str, str]) ->
     Raises `CommitFailedException` if somebody else has committed since `table` was loaded: pyiceberg would then append
     to whatever the table is by now, and only the caller knows whether that is still right.
     """
+    from pyiceberg.io.pyarrow import parquet_files_to_data_files
+
     table.metadata.properties["commit.retry.num-retries"] = "0"
     with (
         table.transaction() as transaction,

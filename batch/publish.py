@@ -24,7 +24,10 @@ from infra.clients.clickhouse import Client, insert, insert_arrow, select
 from schemas import rollup
 from schemas.lateness import Horizon
 
-DATASET_TABLES = {"events": ("batch_events", "batch_sessions", "batch_products"), "orders": ("batch_orders",)}
+DATASET_TABLES = {
+    "events": ("batch_events", "batch_sessions", "batch_products", "batch_breakdowns"),
+    "orders": ("batch_orders", "batch_breakdowns"),
+}
 """Dataset -> the tables that a publication of it selects together."""
 
 ROWS_PER_INSERT = 250_000

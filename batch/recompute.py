@@ -10,24 +10,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 import polars as pl
 
 from batch.days import connected
 from batch.files import LakeFile
-from batch.partitions import ROWS_PER_PARTITION, WholePartition
 from batch.publication import NotYetPublishable, Publication, landed_until
 from batch.results import Manifest, Results
 from batch.scan import Share, Snapshot, shares
 from batch.snapshot import Pinned
-from batch.work import REACH, REACH_NAMES, Folded, FoldEvents, FoldOrders, add_up
+from batch.work import REACH, REACH_NAMES, Folded, FoldEvents, FoldOrders, Parts, add_up, break_down
 from batch.workers import Workers
+from schemas.breakdowns import LOOKBACK_DAYS
 from schemas.frames import GROUP, ORDER_GROUP
 from schemas.sessions import SessionRules
-
-__all__ = ["ROWS_PER_PARTITION", "Recompute", "WholePartition"]
 
 ROWS_PER_SHARE = 500_000
 """What one worker holds at a time; some 600 MB."""
@@ -70,6 +68,19 @@ class Recompute:
         folded = self.workers.run(work, self._shares(), self._rows(together))
         return self._finish("orders", run, together, folded, _no_reach())
 
+    def _earlier(self, dataset: str, days: Collection[date]) -> pl.LazyFrame:
+        """Who was there on the days and in the month before: `day`, `tenant_id`, `user_id`."""
+        names = ("day", "tenant_id", "user_id")
+        first, last = min(days) - timedelta(days=LOOKBACK_DAYS), max(days)
+        wanted = [day for day in self._snapshot(GROUP).days() if first <= day < last]
+        if dataset != "events" or not wanted:
+            return pl.LazyFrame(schema={name: self.pinned.table.frame_schema[name] for name in names})
+        snapshot, whole = self._snapshot(GROUP), [Share(*end, rows=1) for end in self._ends()]
+        return pl.concat(snapshot.read(share, wanted, names).unique() for share in whole)
+
+    def _ends(self) -> list[tuple[int, int, int]]:
+        return [(one.epoch, p, end) for one in self.pinned.coverages for p, end in one.end.items()]
+
     def _new_run(self) -> str:
         return f"{self.pinned.sequence:010d}-{uuid4().hex[:12]}"
 
@@ -85,8 +96,7 @@ class Recompute:
                 place = (commit.landed.epoch, part.partition)
                 by_day[*place, part.day] += part.records
                 most[place] = max(most[place], by_day[*place, part.day])
-        ends = [(one.epoch, p, end) for one in self.pinned.coverages for p, end in one.end.items()]
-        return shares(ends, most, ROWS_PER_SHARE)
+        return shares(self._ends(), most, ROWS_PER_SHARE)
 
     def _rows(self, days: Collection[date]) -> int:
         return self.pinned.landed_rows(sorted(days))
@@ -109,6 +119,8 @@ class Recompute:
         for table, keys in ADDED_UP.items():
             if files.get(table):
                 files[table] = [add_up(self.results, dataset, run, files[table], table, keys)]
+        parts = Parts(self.results, dataset, run, files, tuple(sorted(days)))
+        files["batch_breakdowns"] = break_down(parts, self._earlier(dataset, days))
         manifest = Manifest(
             dataset=dataset,
             run=run,

@@ -15,6 +15,7 @@ from pyarrow import fs
 
 from batch.coverage import Coverage
 from batch.storage import Storage
+from schemas.breakdowns import BREAKDOWN_COLUMNS
 from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
@@ -37,6 +38,9 @@ RESULT_TABLES = {
     "batch_products": LakeTable("batch_products", PRODUCT_COLUMNS, "day", WRITER, "Counters of the products."),
     "batch_orders": LakeTable(
         "batch_orders", ORDER_COLUMNS, "order_time", WRITER, "Order facts of the days, each once."
+    ),
+    "batch_breakdowns": LakeTable(
+        "batch_breakdowns", BREAKDOWN_COLUMNS, "day", WRITER, "Figures of the days by device, country, hour, category."
     ),
 }
 

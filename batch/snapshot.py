@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from pyiceberg.table import Table
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from batch.coverage import Coverage, covered
 from batch.lake import spark_name
 from batch.landings import KEPT_FROM, Commit, commits
 from schemas.tables.lake import LakeTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 _PARTITION_BITS = 16
 _KEY = f"CAST(log_epoch AS BIGINT) << {_PARTITION_BITS} | log_partition"
@@ -88,6 +90,8 @@ def pin(table: Table, declared: LakeTable, snapshot_id: int | None = None) -> Pi
 
 def rows_of(spark: SparkSession, pinned: Pinned) -> DataFrame:
     """Rows below the coverage. A range that was landed twice shows its rows twice: folds count each position once."""
+    from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+
     rows = spark.sql(f"SELECT * FROM {spark_name(pinned.table)} VERSION AS OF {pinned.snapshot_id}")
     ends = {_key(one.epoch, p): end for one in pinned.coverages for p, end in one.end.items()}
     return rows.where(F.col("log_offset") < F.try_element_at(_literal_map(ends), F.expr(_KEY)))
@@ -98,5 +102,7 @@ def _key(epoch: int, partition: int) -> int:
 
 
 def _literal_map(entries: Mapping[int, int]) -> Column:
+    from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+
     pairs = [F.lit(number).cast("bigint") for pair in entries.items() for number in pair]
     return F.create_map(*pairs)

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING
 
 from batch.lake import CATALOG, LakeConfig, spark_catalog, spark_packages
 from infra.settings import JAVA_ARCHIVE, SPARK_ARCHIVE, Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PACKAGES = (
     "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0",
@@ -129,6 +131,8 @@ def spark_session(config: SparkConfig) -> Iterator[SparkSession]:
     """The session, stopped at the end. Sets the environment variables that Spark's launcher reads."""
     if not (config.java_home / "bin" / "java").exists():
         raise JavaMissing(config.java_home)
+    from pyspark.sql import SparkSession
+
     os.environ["JAVA_HOME"] = str(config.java_home)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     if config.master.startswith("local"):

@@ -8,25 +8,19 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pyiceberg.catalog import Catalog
-from pyspark.sql import SparkSession
 
 from batch.datasets import DATASETS, LANDED, Dataset, Landed
-from batch.derive import Derivation, DerivedReport, derive
-from batch.gate import GateReport, validate
-from batch.judging import RegistryJudge
 from batch.lake import create_tables, files_of, load_table, open_catalog
-from batch.land import Lander, LandingOptions, LandingReport, Source
-from batch.maintenance import Keeper, TableUpkeep, Upkeep
-from batch.publication import ATTEMPT_BITS
+from batch.publication import ATTEMPT_BITS, snapshot_sequence
 from batch.publish import current_publications
 from batch.recompute import Recompute
 from batch.report import QualityReport, quality_report
 from batch.results import Manifest, Results
 from batch.snapshot import Pinned, pin
 from batch.spark import SparkConfig, spark_config, spark_session
-from batch.versions import drop_versions
 from batch.warehouse import PublishReport, binding, copy_landings, publish_run
 from batch.workers import Workers
 from infra.clients.clickhouse import Client, connect
@@ -35,6 +29,15 @@ from schemas.checks import Severity
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.tables.lake import LAKE_TABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from batch.derive import Derivation, DerivedReport
+    from batch.explain import Explanation
+    from batch.gate import GateReport
+    from batch.land import LandingReport
+    from batch.maintenance import TableUpkeep, Upkeep
 
 MISSED = timedelta(days=7)
 """How far back a run looks for days that no run has published."""
@@ -121,6 +124,9 @@ class Steps:
 
     def land(self, dataset: Landed, chunk: int, *, accept_loss: bool) -> LandingReport:
         """Lands a topic up to its present end."""
+        from batch.judging import RegistryJudge
+        from batch.land import Lander, LandingOptions, Source
+
         bound = binding(self.client, dataset.topic.name)
         judge = RegistryJudge(LANDED[dataset.name].topic.name, self.settings.registry.url)
         source = Source(dataset.topic.name, dataset.table, judge)
@@ -143,6 +149,8 @@ class Steps:
 
     def validate(self, dataset: Dataset, day: date, snapshot_id: int | None = None) -> GateReport:
         """Holds a day against the rules."""
+        from batch.gate import validate
+
         return validate(self.spark, dataset, self.pinned(dataset, snapshot_id), day, self.config.state)
 
     def recompute(self, dataset: Dataset, days: Collection[date], snapshot_id: int | None = None) -> Manifest:
@@ -173,12 +181,29 @@ class Steps:
 
     def derive(self, derivation: Derivation, day: date, run: str | None = None) -> DerivedReport:
         """Derives the days of a finished recompute of events into a table of the lake, in place of what is there."""
+        from batch.derive import derive
+
         manifest = self.results.manifest("events", run) if run else self.results.newest("events", day)
         create_tables(self.catalog, [derivation.table])
         return derive(self.spark, self.results, manifest, derivation)
 
+    def explain(self, day: date, name: str) -> Explanation:
+        """Traces the number that readers get of a metric to snapshots, offsets and events."""
+        from batch.explain import dataset_of, explain, find_metric
+
+        metric = find_metric(name)
+        dataset = DATASETS[dataset_of(metric)]
+        published = current_publications(self.client, dataset.name)
+        pinned = self.pinned(dataset)
+        newest = snapshot_sequence(published[day].version) if day in published else 0
+        known = [commit for commit in pinned.commits if commit.sequence <= newest]
+        return explain(self.client, metric, day, published, known)
+
     def maintain(self, upkeep: Upkeep, versions: timedelta) -> MaintenanceReport:
         """Keeps up the tables of the lake, the finished recomputes and the versions in ClickHouse."""
+        from batch.maintenance import Keeper
+        from batch.versions import drop_versions
+
         keeper = Keeper(self.catalog, self.config.lake.storage, upkeep, self.clock)
         tables = tuple(done for table in LAKE_TABLES if (done := keeper.keep(table)) is not None)
         runs = self.results.delete_before(self.clock() - upkeep.snapshots)

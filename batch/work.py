@@ -6,7 +6,7 @@ is folded by itself, with the functions of `batch.fold`, and only counts by prod
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,6 +16,7 @@ from batch.files import write_parquet
 from batch.fold import Tables, event_tables, fold_events, order_tables
 from batch.results import RESULT_TABLES, Results
 from batch.scan import Share, Snapshot
+from schemas import breakdowns
 from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS
 from schemas.sessions import REACH_COLUMNS, SessionRules
 from schemas.tables.lake import to_arrow
@@ -30,6 +31,7 @@ SORTED = {
     "batch_sessions": ("day", *GROUP, "session_start"),
     "batch_products": ("day", "tenant_id", "product_id"),
     "batch_orders": ("day", "tenant_id", "transaction_id", "log_epoch", "log_partition", "log_offset"),
+    "batch_breakdowns": breakdowns.KEYS,
 }
 """Result table -> the order of its rows, which is that of ClickHouse: the same rows make the same files."""
 
@@ -115,3 +117,44 @@ def add_up(results: Results, dataset: str, run: str, parts: Collection[str], tab
     rows = pl.scan_parquet([name for name, _ in named], storage_options=named[0][1])
     sums = rows.group_by(keys).agg(pl.exclude(keys).sum()).collect(engine="streaming")
     return write_table(results, dataset, run, f"{table}/all.parquet", table, sums)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files that shares left of a run, by table, and the days that the run is of."""
+
+    results: Results
+    dataset: str
+    run: str
+    files: Mapping[str, Sequence[str]]
+    days: tuple[date, ...]
+
+    def rows(self, table: str) -> pl.LazyFrame:
+        """The rows of a table of these days."""
+        kinds = RESULT_TABLES[table].frame_schema
+        named = [
+            self.results.storage.polars(self.results.uri(self.dataset, self.run, one)) for one in self.files[table]
+        ]
+        if not named:
+            return pl.LazyFrame(schema=kinds)
+        found = pl.scan_parquet([name for name, _ in sorted(named)], storage_options=named[0][1])
+        return found.filter(pl.col("day").is_in(self.days)).select(
+            pl.col(name).cast(kind) for name, kind in kinds.items()
+        )
+
+
+def break_down(parts: Parts, earlier: pl.LazyFrame) -> list[str]:
+    """Writes the breakdowns of a run; `earlier` says who was there in the days before, for events only."""
+    if parts.dataset == "events":
+        sessions, events = parts.rows("batch_sessions"), parts.rows("batch_events")
+        made = [
+            breakdowns.break_down(sessions, "sessions"),
+            breakdowns.break_down(events, "events"),
+            breakdowns.loyalty(sessions, earlier),
+        ]
+    else:
+        orders = parts.rows("batch_orders")
+        made = [breakdowns.break_down(orders, "orders"), breakdowns.categories(orders)]
+    figures = breakdowns.with_ratios(pl.concat(one.collect(engine="streaming") for one in made))
+    name = "batch_breakdowns"
+    return [write_table(parts.results, parts.dataset, parts.run, f"{name}/all.parquet", name, figures)]

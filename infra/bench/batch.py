@@ -24,16 +24,17 @@ from batch.datasets import DATASETS, Dataset
 from batch.lake import files_of, load_table
 from batch.plain import plain_recompute
 from batch.steps import Steps, open_steps
+from infra.bench.running import stack
 from infra.bench.workload import Workload, WorkloadSize
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
 from infra.stack.processes import find
-from infra.stack.run import down, up
 from schemas.lateness import start_of
 from schemas.registry import Registry
 from schemas.topics import TRANSACTIONS, USER_EVENTS
 
-SERVICES = ("topics", "schemas", "tables")
 BLOCK = 100_000
+APART = timedelta(days=3)
+"""Between the days of the sizes, so that no session connects them: each has a log and a lake of its own."""
 DAY_SECONDS = 80_000
 """Event time that the day's events are spread over, so that late ones stay within the day."""
 
@@ -46,6 +47,9 @@ class Spent:
     cpu_seconds: float = 0.0
     """Of this process and all that it started, but not of the servers."""
     peak_mb: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s, {self.cpu_seconds:.1f} s of CPU, {self.peak_mb:.0f} MB"
 
 
 @dataclass
@@ -68,15 +72,11 @@ class Measured:
 
 def measure(home: Path, events: int, plain_events: int, report: Callable[[str], None]) -> dict[str, Any]:
     """Runs all of it in `home`, which is wiped afterwards; answers the figures."""
-    try:
-        up(home, SERVICES, report)
-        settings = load_settings(home)
-        yesterday = datetime.now(UTC).date() - timedelta(days=2)
-        half = _measure(settings, "half", events // 2, yesterday - timedelta(days=1), report)
-        whole = _measure(settings, "whole", events, yesterday, report)
-        ratio = _compare(settings, plain_events, yesterday - timedelta(days=2), report)
-    finally:
-        down(home, wipe=True)
+    with stack(home, report) as settings:
+        newest = datetime.now(UTC).date() - timedelta(days=2)
+        half = _measure(settings, "half", events // 2, newest - APART, report)
+        whole = _measure(settings, "whole", events, newest, report)
+        ratio = _compare(settings, plain_events, newest - 2 * APART, report)
     return {
         "events": whole.events,
         "cores": os.cpu_count(),
@@ -103,13 +103,13 @@ def _measure(settings: Settings, name: str, events: int, day: date, report: Call
         spent = {stage: Spent() for stage in ("land", "recompute", "publish")}
         with _watched(settings.home, spent["land"]):
             landed = steps.land(dataset, chunk=2_000_000, accept_loss=False)
-        report(f"{name}: landed in {spent['land'].seconds:.1f} s")
+        report(f"{name}: landed in {spent['land']}")
         with _watched(settings.home, spent["recompute"]):
             run = steps.recompute(dataset, [day], landed.snapshot_id)
-        report(f"{name}: recomputed in {spent['recompute'].seconds:.1f} s")
+        report(f"{name}: recomputed in {spent['recompute']}")
         with _watched(settings.home, spent["publish"]):
             steps.publish(dataset, day, run.run)
-        report(f"{name}: published in {spent['publish'].seconds:.1f} s")
+        report(f"{name}: published in {spent['publish']}")
         files = files_of(load_table(steps.catalog, dataset.table), landed.snapshot_id)
         return Measured(
             events=sent,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +32,8 @@ def batch(
     """A generated day through landing, recompute and publication, beside a plain Spark job."""
     from infra.bench.batch import measure
 
+    # Whoever ends the command ends its servers with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sizes = (10_000_000, 1_000_000) if full else (events, plain)
     with tempfile.TemporaryDirectory(prefix="rivermeet-bench-") as folder, progress("measuring") as report:
         found = measure(Path(folder) / "home", *sizes, report)

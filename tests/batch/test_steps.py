@@ -157,7 +157,8 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     )
     first = steps.run(events, [DAY], CHUNK, accept_loss=False)
     assert first.published.days == (DAY, DAY + timedelta(days=1))
-    assert first.published.rows == {"batch_events": 5, "batch_sessions": 3, "batch_products": 2}
+    rows = first.published.rows
+    assert [rows[name] for name in ("batch_events", "batch_sessions", "batch_products")] == [5, 3, 2]
     assert count(steps, "batch_sessions", first.published.version) == 3
     assert steps.client.command("SELECT sum(records) FROM batch_landings") == 6
 
@@ -181,6 +182,21 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     assert (row.product_a, row.product_b, row.sessions, row.day) == ("p1", "p2", 1, DAY)
     assert steps.spark.table(spark_name(USER_SEGMENTS)).count() == 1
 
+    figure = (
+        "SELECT value FROM batch_breakdowns WHERE dimension = 'all' AND metric = 'conversion_rate'"
+        f" AND version = {second.published.version}"
+    )
+    assert abs(float(steps.client.command(figure)) - 1 / 3) < 1e-9
+    found = steps.explain(DAY, "conversion_rate")
+    assert [answer["value"] for answer in found.answers] == [1 / 3]
+    assert (found.version, found.snapshot_id) == (second.published.version, second.published.snapshot_id)
+    assert found.cut == {0: 4, 1: 2}
+    assert [(one.partition, one.first_offset, one.last_offset, one.records) for one in found.landings] == [
+        (0, 0, 3, 4),
+        (1, 0, 0, 1),
+    ]
+    assert [event["event_id"] for event in found.parts[0].samples] == ["1", "2", "3"]
+
     report = steps.report(DAY)
     assert (report.gates["events"]["passed"], report.complete) == (True, False)
     assert "publication 2" in (report.folder / "report.md").read_text()
@@ -202,7 +218,7 @@ def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) ->
     first = order(own, "x", at(DAY, "10:00:00"))
     log.send({0: [first, first, order(own, "x", at(DAY, "12:00:00"), "refunded")], 1: [b"bad"]})
     done = steps.run(of("orders", log), [DAY], CHUNK, accept_loss=False)
-    assert done.published.rows == {"batch_orders": 2}
+    assert done.published.rows["batch_orders"] == 2
     sums = (
         "SELECT sumIf(amount_minor, status = 'completed'), sumIf(amount_minor, status = 'refunded') FROM batch_orders"
     )

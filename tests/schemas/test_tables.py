@@ -13,6 +13,7 @@ from batch.selection import COLUMNS as SELECTION_COLUMNS
 from infra.clients.clickhouse import MigrationChanged, migrate
 from schemas.alerts import ALERT_COLUMNS
 from schemas.anomalies.addresses import SIGHTING_COLUMNS
+from schemas.breakdowns import BREAKDOWN_COLUMNS
 from schemas.frames import (
     EVENT_COLUMNS,
     GROUP,
@@ -51,6 +52,7 @@ WRITTEN = {
     "batch_products": ["day", "version", "tenant_id", "product_id", *COUNTERS],
     "batch_orders": ["day", "version", *ORDER_COLUMNS],
     "batch_selections": list(SELECTION_COLUMNS),
+    "batch_breakdowns": ["day", "version", *BREAKDOWN_COLUMNS],
 }
 
 
