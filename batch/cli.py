@@ -79,6 +79,18 @@ Missed = Annotated[
 ]
 Snapshot = Annotated[int | None, typer.Option("--snapshot", help="A snapshot of the lake; the newest by default.")]
 Run = Annotated[str | None, typer.Option("--run", help="A finished recompute; the newest with the day by default.")]
+OrdersRun = Annotated[
+    str | None, typer.Option("--orders-run", help="A finished recompute of orders; the newest with the day by default.")
+]
+From = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first UTC day.")]
+Until = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last UTC day.")]
+AtOnce = Annotated[int, typer.Option("--at-once", min=1, help="Days that one recompute takes at most.")]
+Reconciled = Annotated[bool, typer.Option("--reconcile", help="Compare the speed layer with the day, too.")]
+ReportOnly = Annotated[bool, typer.Option("--report-only", help="End with 0 also if the gate refuses the day.")]
+Text = Annotated[str, typer.Option("--text", help="What to say.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on loopback; 0 picks a free one.")]
+Wait = Annotated[int, typer.Option("--wait", min=0, help="Minutes that the first late record of a day has waited.")]
+Cap = Annotated[int, typer.Option("--cap", min=1, help="How often a day is published within 24 hours at most.")]
 Chunk = Annotated[int, typer.Option("--chunk", min=1, help="Offsets that one commit takes at most.")]
 Loss = Annotated[
     bool, typer.Option("--accept-loss", help="Go on without records that Kafka deleted before they were landed.")
@@ -98,14 +110,22 @@ def land(topic: Topics = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, 
 
 @app.command()
 def validate(
-    day: Day, missed: Missed = False, dataset: Datasets = None, snapshot: Snapshot = None, as_json: Json = False
+    day: Day,
+    missed: Missed = False,
+    dataset: Datasets = None,
+    snapshot: Snapshot = None,
+    report_only: ReportOnly = False,
+    as_json: Json = False,
 ) -> None:
     """Hold a landed day against the quality rules. Exits with 4 if it must not be published, missed days apart."""
     with _steps() as steps:
         days = [*(steps.missed(day.date()) if missed else ()), day.date()]
-        reports = [steps.validate(one, own, snapshot) for own in days for one in _chosen(dataset, snapshot)]
+        chosen = _chosen(dataset, snapshot)
+        reports = [steps.validate(one, own, snapshot) for own in days for one in chosen]
+        if len(chosen) > 1:
+            reports += [steps.validate_across(own, *chosen) for own in days]
     _print(reports, as_json)
-    if not all(found.passed for found in reports if found.day == day.date()):
+    if not report_only and not all(found.passed for found in reports if found.day == day.date()):
         raise typer.Exit(Code.GATE_REFUSED)
 
 
@@ -143,21 +163,17 @@ def run_all(
 
 
 @app.command()
-def segments(day: Day, run: Run = None, as_json: Json = False) -> None:
-    """Write the segments of the users of a recomputed day to the lake."""
+def segments(day: Day, run: Run = None, orders_run: OrdersRun = None, as_json: Json = False) -> None:
+    """Make the features of users: behaviour, RFM, lifecycle, churn risk, affinity. Written to the lake."""
     with _steps() as steps:
-        from batch.segments import USER_SEGMENT_DERIVATION
-
-        _print(steps.derive(USER_SEGMENT_DERIVATION, day.date(), run), as_json)
+        _print(steps.segments(day.date(), {"events": run, "orders": orders_run}), as_json)
 
 
 @app.command()
-def recommendations(day: Day, run: Run = None, as_json: Json = False) -> None:
-    """Write the pairs of products seen together on a recomputed day to the lake."""
+def recommendations(day: Day, run: Run = None, orders_run: OrdersRun = None, as_json: Json = False) -> None:
+    """Make the features of products, and which products go together. Written to the lake."""
     with _steps() as steps:
-        from batch.recommendations import PRODUCT_PAIR_DERIVATION
-
-        _print(steps.derive(PRODUCT_PAIR_DERIVATION, day.date(), run), as_json)
+        _print(steps.recommendations(day.date(), {"events": run, "orders": orders_run}), as_json)
 
 
 @app.command("explain")
@@ -188,23 +204,100 @@ def maintenance(
 
 
 @app.command()
-def report(day: Day, as_json: Json = False) -> None:
-    """Write down what the gate said of a day and what is published."""
+def features(day: Day, as_json: Json = False) -> None:
+    """Load the features of a day into ClickHouse, where the feature store and analysts read them."""
     with _steps() as steps:
-        _print_report(steps.report(day.date()), as_json)
+        _print(steps.load_features(day.date()), as_json)
+
+
+@app.command()
+def reconcile(day: Day, dataset: Datasets = None, as_json: Json = False) -> None:
+    """Compare the speed layer with a published day, metric by metric. Exits with 4 if too much of it differs."""
+    from batch.reconcile import NotComparable
+
+    found, skipped = [], []
+    with _steps() as steps:
+        for one in _chosen(dataset):
+            try:
+                found.append(steps.reconcile(one, day.date()))
+            except NotComparable as error:
+                skipped.append({"dataset": error.dataset, "day": error.day, "not_compared": error.why})
+        _print([*found, *skipped], as_json)
+    if any(one.check.severity == "fail" for one in found):
+        raise typer.Exit(Code.GATE_REFUSED)
+
+
+@app.command()
+def rollback(day: Day, dataset: Datasets = None, as_json: Json = False) -> None:
+    """Point readers back to what was published of a day before. Exits with 5 where that would lose records."""
+    with _steps() as steps:
+        _print([steps.roll_back(one, day.date()) for one in _chosen(dataset)], as_json)
+
+
+@app.command()
+def late(wait: Wait = 30, cap: Cap = 4, dataset: Datasets = None, as_json: Json = False) -> None:
+    """List the published days with landed records that they have not counted, and that are due for a recompute."""
+    with _steps() as steps:
+        from batch.late import Patience
+
+        patience = Patience(timedelta(minutes=wait), cap)
+        _print([one for own in _chosen(dataset) for one in steps.late(own, patience)], as_json)
+
+
+@app.command()
+def backfill(first: From, last: Until, dataset: Datasets = None, at_once: AtOnce = 7, as_json: Json = False) -> None:
+    """Publish a span of days from the lake, with their features. Goes on where an earlier one died; never does a day
+    twice. Exits with 4 if the gate refused a day."""
+    if last < first:
+        raise typer.BadParameter("it lies before --from", param_hint="--to")
+    with _steps() as steps:
+        from batch.backfill import span
+
+        done = [steps.backfill(one, span(first.date(), last.date()), at_once) for one in _chosen(dataset)]
+        steps.backfill_features({day for one in done for day in one.published})
+        _print(done, as_json)
+    if any(one.refused for one in done):
+        raise typer.Exit(Code.GATE_REFUSED)
+
+
+@app.command()
+def report(day: Day, reconciled: Reconciled = False, as_json: Json = False) -> None:
+    """Write down the numbers of a day, what the gate said, and what is published."""
+    with _steps() as steps:
+        _print_report(steps.report(day.date(), reconciled=reconciled), as_json)
 
 
 @app.command()
 def notify(day: Day, as_json: Json = False) -> None:
-    """Post the report of a day to the webhook of the settings, if any. Exits with 6 if the day is not whole."""
+    """Send the report of a day by webhook or mail, as the settings say. Exits with 6 if the day is not whole."""
     with _steps() as steps:
-        from batch.notify import post
+        from batch.notify import send_report
 
         found = steps.report(day.date())
         _print_report(found, as_json)
-        post(steps.settings.notify.webhook, found)
+        send_report(steps.settings.notify, found)
     if not found.complete:
         raise typer.Exit(Code.NOT_WHOLE)
+
+
+@app.command()
+def alert(text: Text, as_json: Json = False) -> None:
+    """Send a line by webhook or mail, as the settings say."""
+    with _steps() as steps:
+        from batch.notify import send_alert
+
+        _print({"told": send_alert(steps.settings.notify, text)}, as_json)
+
+
+@app.command()
+def docs(port: Port = 8090) -> None:
+    """Show reports and Data Docs in a browser, until interrupted."""
+    with _steps() as steps:
+        from batch.docs import docs_server
+
+        with docs_server(steps.config.state, port) as server:
+            sys.stderr.write(f"http://{server.server_name}:{server.server_port}/gate/\n")
+            server.serve_forever()
 
 
 def _print_report(found: QualityReport, as_json: bool) -> None:
@@ -253,11 +346,12 @@ def _code(error: Exception) -> Code | None:
     from pydantic import ValidationError
 
     from batch.explain import NotPublished, UnknownMetric
+    from batch.feature_loads import FeatureLoadDiffers, FeaturesDiffer
     from batch.gate import ExpectationBroken
     from batch.landings import LakeHistoryBroken
     from batch.log import LogUnavailable
     from batch.maintenance import RowsDiffer
-    from batch.notify import WebhookUnavailable
+    from batch.notify import NotTold
     from batch.publication import PublicationRefused
     from batch.publish import LoadDiffers
     from batch.ranges import LogReplaced, RecordsExpired
@@ -270,10 +364,10 @@ def _code(error: Exception) -> Code | None:
     codes: list[tuple[tuple[type[Exception], ...], Code]] = [
         ((GateRefused,), Code.GATE_REFUSED),
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
-        ((LogUnavailable, StoreUnavailable, WebhookUnavailable), Code.NOT_REACHED),
+        ((LogUnavailable, NotTold, StoreUnavailable), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
         ((DayForgotten, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
-        ((ExpectationBroken, JavaMissing, ValidationError), Code.FAILED),
+        ((ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, ValidationError), Code.FAILED),
     ]
     return next((code for kinds, code in codes if isinstance(error, kinds)), None)
 

@@ -17,29 +17,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.storagelevel import StorageLevel
 
 from batch.datasets import Dataset
+from batch.day_checks import across, of_landings, of_rows
 from batch.expectations import Expectation, compiled, not_null, with_derived
 from batch.snapshot import Pinned, rows_of
 from schemas.checks import Severity
 from schemas.frames import POSITION
+from schemas.gates import Check
 from schemas.rules import RULES_VERSION, rules_for
-from schemas.topics import Cleanup
 
 REPORT = "report.json"
-MAX_DEAD_SHARE = 0.01
-"""Above this share of dead letters among the landed records the gate warns."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One expectation and what came of it."""
-
-    name: str
-    severity: Severity
-    meaning: str
-    passed: bool
-    unexpected: int
-    """Rows that break it; 0 where it does not count rows."""
-    observed: str
+ACROSS = "across"
+"""In place of a dataset: checks between both."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,13 @@ class GateReport:
     rows: int
     checks: tuple[Check, ...]
     docs: str
-    """The folder of the run's Data Docs."""
+    """The folder of the run's Data Docs; '' for checks between datasets."""
+
+    @classmethod
+    def of(cls, dataset: str, day: date, snapshot_id: int, rows: int, checks: Sequence[Check], docs: str) -> GateReport:
+        """The verdict that follows from the checks."""
+        passed = all(check.passed for check in checks if check.severity is Severity.FAIL)
+        return cls(dataset, day, snapshot_id, RULES_VERSION, passed, rows, tuple(checks), docs)
 
     def broken(self, severity: Severity) -> tuple[Check, ...]:
         """The checks of this severity that did not pass."""
@@ -75,13 +69,20 @@ def validate(spark: SparkSession, dataset: Dataset, pinned: Pinned, day: date, s
     asked = [*not_null(dataset.never_null), *expected, *_of_day(pinned, day)]
     try:
         found = rows.count()
-        checks = [*_run(rows, asked, folder / "docs"), *_of_landings(dataset, pinned, day)]
+        checks = [*_run(rows, asked, folder / "docs"), *of_rows(rows, dataset, day), *of_landings(dataset, pinned, day)]
     finally:
         rows.unpersist()
-    passed = all(check.passed for check in checks if check.severity is Severity.FAIL)
-    report = GateReport(
-        dataset.name, day, pinned.snapshot_id, RULES_VERSION, passed, found, tuple(checks), str(folder / "docs")
-    )
+    return _kept(GateReport.of(dataset.name, day, pinned.snapshot_id, found, checks, str(folder / "docs")), folder)
+
+
+def validate_across(spark: SparkSession, events: Pinned, orders: Pinned, day: date, state: Path) -> GateReport:
+    """Holds the orders of a day against the events that speak of them. The report names the snapshot of events."""
+    checks = list(across(rows_of(spark, events), rows_of(spark, orders), day))
+    folder = state / "gate" / ACROSS / day.isoformat() / f"{events.snapshot_id}-{orders.snapshot_id}"
+    return _kept(GateReport.of(ACROSS, day, events.snapshot_id, 0, checks, ""), folder)
+
+
+def _kept(report: GateReport, folder: Path) -> GateReport:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REPORT).write_text(report.to_json())
     return report
@@ -106,25 +107,6 @@ def _of_day(pinned: Pinned, day: date) -> Iterator[Expectation]:
     yield Expectation(
         "rows_present", "ExpectTableRowCountToBeBetween", {"min_value": 1}, Severity.WARN, "the day has rows"
     )
-
-
-def _of_landings(dataset: Dataset, pinned: Pinned, day: date) -> Iterator[Check]:
-    """What the history of the table says by itself of the landings that brought the day."""
-    landed = [commit.landed for commit in pinned.commits if any(part.day == day for part in commit.landed.days)]
-    offsets = sum(one.end[p] - one.lost.get(p, one.start[p]) for one in landed for p in one.end)
-    lost = sum(first - one.start[p] for one in landed for p, first in one.lost.items())
-    records, dead = sum(one.records for one in landed), sum(one.dead_letters for one in landed)
-    missing = offsets - records
-    compacted = dataset.topic.cleanup is not Cleanup.DELETE
-    severity = Severity.WARN if compacted else Severity.FAIL
-    meaning = "every offset of the landed ranges was read" + (" or compacted away" if compacted else "")
-    yield Check("offsets_complete", severity, meaning, missing == 0, missing, f"{missing} offsets without a record")
-    yield Check(
-        "nothing_lost", Severity.WARN, "no record expired before it was landed", lost == 0, lost, f"{lost} lost"
-    )
-    share = dead / records if records else 0.0
-    meaning = f"at most {MAX_DEAD_SHARE:.0%} of the landed records are dead letters"
-    yield Check("dead_letters_few", Severity.WARN, meaning, share <= MAX_DEAD_SHARE, dead, f"{share:.2%}")
 
 
 def _run(rows: DataFrame, asked: Sequence[Expectation], docs: Path) -> list[Check]:

@@ -1,37 +1,79 @@
-"""Telling others of a day: its report goes to a webhook."""
+"""Telling others: the report of a day, or a line about a failure, goes to a webhook, by mail, to both or to nobody."""
 
 from __future__ import annotations
 
+import smtplib
 import time
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from functools import partial
+from typing import Any
 
 import httpx
 
 from batch.report import QualityReport
+from infra.settings import Notify, Smtp
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 10.0
 
 
-class WebhookUnavailable(Exception):
-    """The webhook did not take the report. The report is kept; send it again."""
+class NotTold(Exception):
+    """A receiver did not take the message. The report is kept; send it again."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} did not take the report ({reason}); run `python -m batch notify` again")
-        self.url, self.reason = url, reason
+    def __init__(self, receiver: str, reason: str) -> None:
+        super().__init__(f"{receiver} did not take the message ({reason}); run `python -m batch notify` again")
+        self.receiver, self.reason = receiver, reason
 
 
-def post(webhook: str, report: QualityReport) -> None:
-    """Posts the report as JSON with its Markdown as `text`, if there is a webhook. Raises `WebhookUnavailable`."""
-    if not webhook:
-        return
-    body = {"day": report.day.isoformat(), "complete": report.complete, "text": report.to_markdown()}
+def send_report(settings: Notify, report: QualityReport) -> tuple[str, ...]:
+    """Sends the report to everybody whom the settings name; answers to whom. Raises `NotTold`."""
+    word = "whole" if report.complete else "NOT WHOLE"
+    more = {"day": report.day.isoformat(), "complete": report.complete}
+    return _send(settings, f"Rivermeet {report.day}: {word}", report.to_markdown(), more)
+
+
+def send_alert(settings: Notify, text: str) -> tuple[str, ...]:
+    """Sends a line about something that went wrong. Raises `NotTold`."""
+    return _send(settings, "Rivermeet: something failed", text, {})
+
+
+def _send(settings: Notify, subject: str, text: str, more: Mapping[str, Any]) -> tuple[str, ...]:
+    ways: dict[str, Callable[[], None]] = {}
+    if settings.webhook:
+        ways[settings.webhook] = partial(_post, settings.webhook, {"text": text, **more})
+    if settings.smtp.host and settings.smtp.recipients:
+        ways[f"{settings.smtp.host}:{settings.smtp.port}"] = partial(_mail, settings.smtp, subject, text)
+    for receiver, way in ways.items():
+        _retried(receiver, way)
+    return tuple(ways)
+
+
+def _retried(receiver: str, way: Callable[[], None]) -> None:
     reason = ""
     for attempt in range(ATTEMPTS):
         time.sleep(2**attempt - 1)
         try:
-            httpx.post(webhook, json=body, timeout=TIMEOUT_SECONDS).raise_for_status()
-        except httpx.HTTPError as error:
+            way()
+        except (httpx.HTTPError, smtplib.SMTPException, OSError) as error:
             reason = str(error)
         else:
             return
-    raise WebhookUnavailable(webhook, reason)
+    raise NotTold(receiver, reason)
+
+
+def _post(webhook: str, body: Mapping[str, Any]) -> None:
+    """The form of Slack's incoming webhooks, which read `text` and leave the rest to others."""
+    httpx.post(webhook, json=body, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+
+def _mail(smtp: Smtp, subject: str, text: str) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = subject, smtp.sender, ", ".join(smtp.recipients)
+    message.set_content(text)
+    with smtplib.SMTP(smtp.host, smtp.port, timeout=TIMEOUT_SECONDS) as server:
+        if smtp.starttls:
+            server.starttls()
+        if smtp.user:
+            server.login(smtp.user, smtp.password.get_secret_value())
+        server.send_message(message)

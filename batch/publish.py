@@ -85,11 +85,19 @@ class LostRace(PublicationRefused):
 
 def current_publications(client: Client, dataset: str) -> dict[date, Publication]:
     """Day -> the publication that readers of the dataset get now."""
-    sql = f"SELECT {', '.join(_PUBLICATION_COLUMNS)} FROM current_publications WHERE dataset = %(dataset)s"
+    return {publication.day: publication for publication in _read(client, dataset, "current_publications")}
+
+
+def history(client: Client, dataset: str) -> list[Publication]:
+    """Every publication of the dataset that took place, oldest first."""
+    return _read(client, dataset, "publications")
+
+
+def _read(client: Client, dataset: str, view: str) -> list[Publication]:
+    sql = f"SELECT {', '.join(_PUBLICATION_COLUMNS)} FROM {view} WHERE dataset = %(dataset)s ORDER BY sequence, day"
     rows = select(client, sql, _PUBLICATION_COLUMNS, {"dataset": dataset}).to_dicts()
     cuts = ({pair["key"]: pair["value"] for pair in row["cut"]} for row in rows)
-    found = [Publication(**row | {"dataset": dataset, "cut": cut}) for row, cut in zip(rows, cuts, strict=True)]
-    return {publication.day: publication for publication in found}
+    return [Publication(**row | {"dataset": dataset, "cut": cut}) for row, cut in zip(rows, cuts, strict=True)]
 
 
 def load(client: Client, table: str, blocks: Iterable[pa.Table], version: int) -> None:

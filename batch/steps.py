@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from pyiceberg.catalog import Catalog
 
+from batch.backfill import BackfillReport, to_do
 from batch.datasets import DATASETS, LANDED, Dataset, Landed
+from batch.feature_loads import FeatureLoad, load_features
+from batch.features import FeatureReport, Inputs, Wiring
+from batch.gate import GateReport, validate, validate_across
+from batch.gate_results import keep
+from batch.judging import RegistryJudge
 from batch.lake import create_tables, files_of, load_table, open_catalog
-from batch.publication import ATTEMPT_BITS, snapshot_sequence
+from batch.land import Lander, LandingOptions, LandingReport, Source
+from batch.late import LateDay, Patience, late_days
+from batch.maintenance import Keeper, TableUpkeep, Upkeep
+from batch.numbers import day_numbers
+from batch.publication import ATTEMPT_BITS, Publication, snapshot_sequence
 from batch.publish import current_publications
+from batch.recommendations import generate
 from batch.recompute import Recompute
-from batch.report import QualityReport, quality_report
-from batch.results import Manifest, Results
+from batch.reconcile import NotComparable, Reconciliation, newest, reconcile_day
+from batch.report import QualityReport, newest_gates
+from batch.report import keep as keep_report
+from batch.results import Manifest, NoSuchRun, Results
+from batch.rollback import Rollback, roll_back
+from batch.segments import calculate
 from batch.snapshot import Pinned, pin
 from batch.spark import SparkConfig, spark_config, spark_session
 from batch.warehouse import PublishReport, binding, copy_landings, publish_run
@@ -28,16 +44,16 @@ from infra.settings import Settings
 from schemas.checks import Severity
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
+from schemas.tables.features import DAY_TABLES, FEATURE_TABLES
 from schemas.tables.lake import LAKE_TABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from batch.derive import Derivation, DerivedReport
     from batch.explain import Explanation
-    from batch.gate import GateReport
-    from batch.land import LandingReport
-    from batch.maintenance import TableUpkeep, Upkeep
+
+KEPT = (*LAKE_TABLES, *DAY_TABLES, *FEATURE_TABLES)
+"""The tables that maintenance keeps up."""
 
 MISSED = timedelta(days=7)
 """How far back a run looks for days that no run has published."""
@@ -124,8 +140,6 @@ class Steps:
 
     def land(self, dataset: Landed, chunk: int, *, accept_loss: bool) -> LandingReport:
         """Lands a topic up to its present end."""
-        from batch.judging import RegistryJudge
-        from batch.land import Lander, LandingOptions, Source
 
         bound = binding(self.client, dataset.topic.name)
         judge = RegistryJudge(LANDED[dataset.name].topic.name, self.settings.registry.url)
@@ -149,9 +163,16 @@ class Steps:
 
     def validate(self, dataset: Dataset, day: date, snapshot_id: int | None = None) -> GateReport:
         """Holds a day against the rules."""
-        from batch.gate import validate
+        report = validate(self.spark, dataset, self.pinned(dataset, snapshot_id), day, self.config.state)
+        keep(self.client, report, self.clock())
+        return report
 
-        return validate(self.spark, dataset, self.pinned(dataset, snapshot_id), day, self.config.state)
+    def validate_across(self, day: date, events: Dataset, orders: Dataset) -> GateReport:
+        """Holds the orders of a day against the events that speak of them."""
+        pinned = self.pinned(events), self.pinned(orders)
+        report = validate_across(self.spark, *pinned, day, self.config.state)
+        keep(self.client, report, self.clock())
+        return report
 
     def recompute(self, dataset: Dataset, days: Collection[date], snapshot_id: int | None = None) -> Manifest:
         """Computes days, and those that must move with them, ready to be published."""
@@ -179,13 +200,90 @@ class Steps:
         warnings = tuple(f"{gate.day} {check.name}" for gate in gates for check in gate.broken(Severity.WARN))
         return RunReport(landed, warnings, self.publish(dataset, min(days), computed.run))
 
-    def derive(self, derivation: Derivation, day: date, run: str | None = None) -> DerivedReport:
-        """Derives the days of a finished recompute of events into a table of the lake, in place of what is there."""
-        from batch.derive import derive
+    def segments(self, day: date, runs: Mapping[str, str | None]) -> FeatureReport:
+        """Makes the features of users of the days of finished recomputes, by default the newest that have the day."""
+        create_tables(self.catalog, [*DAY_TABLES, *FEATURE_TABLES])
+        return calculate(self._wiring, self._inputs(day, runs))
 
-        manifest = self.results.manifest("events", run) if run else self.results.newest("events", day)
-        create_tables(self.catalog, [derivation.table])
-        return derive(self.spark, self.results, manifest, derivation)
+    def recommendations(self, day: date, runs: Mapping[str, str | None]) -> FeatureReport:
+        """Makes the features of products and their neighbours, from the same recomputes."""
+        create_tables(self.catalog, [*DAY_TABLES, *FEATURE_TABLES])
+        return generate(self._wiring, self._inputs(day, runs))
+
+    def load_features(self, day: date) -> FeatureLoad:
+        """Loads the features of a day, and of those made with it, into ClickHouse."""
+        create_tables(self.catalog, FEATURE_TABLES)
+        return load_features(self.client, self.catalog, day, self.clock(), secrets.randbelow(1 << ATTEMPT_BITS))
+
+    def reconcile(self, dataset: Dataset, day: date) -> Reconciliation:
+        """Compares the speed layer with what is published of a day."""
+        published = current_publications(self.client, dataset.name).get(day)
+        return reconcile_day(self.client, dataset.name, published, day, self.clock())
+
+    def roll_back(self, dataset: Dataset, day: date) -> Rollback:
+        """Points readers back to what was published of a day before, and of the days that moved with it."""
+        return roll_back(self.client, dataset.name, day, uuid4().hex, self.clock())
+
+    def late(self, dataset: Dataset, patience: Patience) -> list[LateDay]:
+        """The published days with landed records past their cut that are due for a recompute."""
+        current = current_publications(self.client, dataset.name).values()
+        found = late_days(self.client, dataset.name, current, self.clock())
+        return [one for one in found if patience.is_due(one, self.clock())]
+
+    def backfill(self, dataset: Dataset, days: Sequence[date], at_once: int) -> BackfillReport:
+        """Publishes days from what the lake holds, so many in one recompute, and leaves alone those in place.
+
+        What is left is asked anew before each recompute, so days that moved along, or that somebody else published
+        meanwhile, are not done again.
+        """
+        published: set[date] = set()
+        refused: set[date] = set()
+        pinned = self.pinned(dataset)
+        copy_landings(self.client, dataset.name, pinned.commits)
+        while True:
+            current = current_publications(self.client, dataset.name)
+            left, in_place, without = to_do(days, pinned, current, self.rules.definition)
+            piece = [day for day in left if day not in refused][:at_once]
+            if not piece:
+                own = sorted(set(in_place) - published)
+                return BackfillReport(
+                    dataset.name, tuple(sorted(published)), tuple(own), tuple(sorted(refused)), tuple(without)
+                )
+            passed = [day for day in piece if self.validate(dataset, day, pinned.snapshot_id).passed]
+            refused |= set(piece) - set(passed)
+            if passed:
+                made = self.recompute(dataset, passed, pinned.snapshot_id)
+                published |= set(self.publish(dataset, passed[0], made.run).days)
+
+    def backfill_features(self, days: Collection[date]) -> list[FeatureLoad]:
+        """Makes and loads the features of days, oldest first, with those that were computed with them."""
+        left, done = sorted(days), []
+        while left:
+            self.segments(left[0], {})
+            self.recommendations(left[0], {})
+            done.append(self.load_features(left[0]))
+            left = [day for day in left if day not in done[-1].days]
+        return done
+
+    @property
+    def _wiring(self) -> Wiring:
+        return Wiring(self.spark, self.results, self.settings.spark.shuffle_partitions)
+
+    def _inputs(self, day: date, runs: Mapping[str, str | None]) -> Inputs:
+        """The recomputes that are named; of a dataset that is not, the newest with the day, if any."""
+        found = [self._recomputed(name, day, runs.get(name)) for name in DATASETS]
+        manifests = tuple(manifest for manifest in found if manifest)
+        if not manifests:
+            raise NoSuchRun("any dataset", f"of {day}")
+        return Inputs(manifests)
+
+    def _recomputed(self, dataset: str, day: date, run: str | None) -> Manifest | None:
+        if run:
+            return self.results.manifest(dataset, run)
+        try:
+            return self.results.newest(dataset, day)
+        except NoSuchRun:
+            return None
 
     def explain(self, day: date, name: str) -> Explanation:
         """Traces the number that readers get of a metric to snapshots, offsets and events."""
@@ -201,19 +299,38 @@ class Steps:
 
     def maintain(self, upkeep: Upkeep, versions: timedelta) -> MaintenanceReport:
         """Keeps up the tables of the lake, the finished recomputes and the versions in ClickHouse."""
-        from batch.maintenance import Keeper
         from batch.versions import drop_versions
 
         keeper = Keeper(self.catalog, self.config.lake.storage, upkeep, self.clock)
-        tables = tuple(done for table in LAKE_TABLES if (done := keeper.keep(table)) is not None)
+        tables = tuple(done for table in KEPT if (done := keeper.keep(table)) is not None)
         runs = self.results.delete_before(self.clock() - upkeep.snapshots)
         with closing(connect(self.settings.clickhouse, "admin")) as admin:
             return MaintenanceReport(tables, runs, drop_versions(admin, self.clock() - versions))
 
-    def report(self, day: date) -> QualityReport:
-        """Writes down what is known of a day: its gates and its publications."""
+    def report(self, day: date, *, reconciled: bool = False) -> QualityReport:
+        """Writes down what is known of a day: numbers, gates, publications and, if asked for, the reconciliation."""
         current = {name: current_publications(self.client, name).get(day) for name in DATASETS}
-        return quality_report(self.config.state, day, current)
+        compared = {name: self._compared(one, day) for name, one in DATASETS.items()} if reconciled else {}
+        found = QualityReport(
+            day=day,
+            gates=newest_gates(self.config.state, day, list(DATASETS)),
+            publications=current,
+            folder=self.config.state / "reports" / day.isoformat(),
+            numbers=day_numbers(self.client, day, current),
+            reconciliation=compared or self._known(current),
+            docs_url=self.settings.notify.docs_url,
+        )
+        return keep_report(found)
+
+    def _known(self, current: Mapping[str, Publication | None]) -> dict[str, Reconciliation | str]:
+        found = {name: newest(self.client, published) for name, published in current.items() if published}
+        return {name: one for name, one in found.items() if one}
+
+    def _compared(self, dataset: Dataset, day: date) -> Reconciliation | str:
+        try:
+            return self.reconcile(dataset, day)
+        except NotComparable as error:
+            return error.why
 
 
 @contextmanager

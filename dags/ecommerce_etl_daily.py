@@ -4,62 +4,51 @@ Days of the week before that no run has published go with it, if they pass the g
 
 When, never what: each task runs `python -m batch ...`, the same command that a person would run in a shell, and hands
 on the snapshot of the lake or the run that the next one is to take.
+
+**When it fails**: readers have what they had before; nothing half-made is ever shown. Read the last lines of the failed
+task's log: they say what was refused, and dags/README.md, "At 02:00", says what to do. Clearing any task is safe.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.exceptions import AirflowException, AirflowFailException
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, dag, task
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-PUBLICATIONS = Asset(name="publications", uri="rivermeet://publications")
-"""Changes when days were published."""
-
-DATASETS = ("events", "orders")
-FINAL = {2: "wrong usage", 4: "the gate refused the day", 5: "the publication was refused", 6: "the day is not whole"}
-"""Exit codes of `python -m batch` that a retry cannot mend."""
-
-DEFAULTS = {
-    "owner": "data-platform",
-    "retries": 3,
-    "retry_delay": timedelta(minutes=2),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=20),
-    "execution_timeout": timedelta(hours=2),
-}
-
-
-def batch(*arguments: str) -> Any:
-    """Runs `python -m batch` with these arguments and `--json`; returns its document or fails as its exit code says."""
-    command = [sys.executable, "-m", "batch", *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode in FINAL:
-        raise AirflowFailException(f"{' '.join(command[1:])}: {FINAL[done.returncode]}; see the log above")
-    if done.returncode:
-        raise AirflowException(f"{' '.join(command[1:])} ended with {done.returncode}; see the log above")
-    return json.loads(done.stdout)
-
-
-def day_of_run() -> str:
-    """The day that is asked for, else the UTC day before the end of the data interval, which is at 02:00."""
-    context = get_current_context()
-    return str(context["params"]["day"] or (context["data_interval_end"] - timedelta(days=1)).date())
+from dags.commands import (
+    DATASETS,
+    DEFAULTS,
+    LAKE,
+    PUBLICATIONS,
+    SPARK_POOL,
+    batch,
+    day_of_run,
+    each_day,
+    parameter,
+    tell_deadline,
+)
 
 
 @dag(
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    # Spark takes all cores of a small machine: one task at a time, in one run at a time.
     max_active_runs=1,
-    max_active_tasks=1,
     default_args=DEFAULTS,
-    params={"day": Param(None, type=["null", "string"], format="date", description="A UTC day, instead of yesterday.")},
+    params={
+        "day": Param(None, type=["null", "string"], format="date", description="A UTC day, instead of yesterday."),
+        "accept_loss": Param(
+            default=False, type="boolean", description="Go on without records that Kafka deleted before they landed."
+        ),
+    },
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=3),
+        callback=SyncCallback(tell_deadline, kwargs={"dag": "ecommerce_etl_daily", "limit": "three hours"}),
+    ),
     tags=["batch"],
     doc_md=__doc__,
 )
@@ -67,44 +56,73 @@ def ecommerce_etl_daily() -> None:
     """Runs at 02:00 UTC for the previous UTC day, which is over for long enough by then to be published."""
 
     @task(
+        pool=SPARK_POOL,
+        outlets=[LAKE],
         doc_md="Lands what is new in Kafka, and holds the day and those that were missed against the quality rules."
-        " A refused day ends the run; a missed one that is refused is left out."
+        " A refused day ends the run; a missed one that is refused is left out. **If it fails with exit code 4**, open"
+        " the Data Docs that the log names, mend or accept the data, and clear this task.",
     )
-    def validate_raw_data() -> dict[str, Any]:
-        batch("land")
+    def validate_raw_data(*, outlet_events: Any) -> dict[str, Any]:
+        landed = batch("land", *(["--accept-loss"] if parameter("accept_loss") else []))
+        ends = {one["topic"]: {"snapshot": one["snapshot_id"], "offsets": one["end"]} for one in landed}
+        outlet_events[LAKE].extra = {"landings": ends}
         reports = batch("validate", "--day", day_of_run(), "--missed")
         refused = {report["day"] for report in reports if not report["passed"]}
         days = sorted({report["day"] for report in reports} - refused)
-        return {"days": days, "snapshots": {report["dataset"]: report["snapshot_id"] for report in reports}}
+        snapshots = {report["dataset"]: report["snapshot_id"] for report in reports}
+        return {"days": days, "snapshots": {name: snapshots[name] for name in DATASETS}}
 
-    @task(doc_md="Computes sessions, facts and product counters of the day, and of days that sessions connect with it.")
-    def process_events(validated: dict[str, Any]) -> str:
+    @task(
+        pool=SPARK_POOL,
+        doc_md="Computes sessions, facts and product counters of the day, and of days that sessions connect with it."
+        " Safe to clear: a run writes into a folder of its own.",
+    )
+    def process_events(validated: dict[str, Any]) -> dict[str, Any]:
         return _recompute("events", validated)
 
-    @task(doc_md="Computes the order facts of the day.")
-    def aggregate_transactions(validated: dict[str, Any]) -> str:
+    @task(pool=SPARK_POOL, doc_md="Computes the order facts of the day. Safe to clear.")
+    def aggregate_transactions(validated: dict[str, Any]) -> dict[str, Any]:
         return _recompute("orders", validated)
 
-    @task(doc_md="Writes what each user did on the day, and the segment that this makes, to the lake.")
-    def calculate_user_segments(run: str) -> dict[str, int]:
-        return dict(batch("segments", "--day", day_of_run(), "--run", run)["rows"])
+    @task(
+        pool=SPARK_POOL,
+        doc_md="Writes to the lake what each user did on the day, and folds 30 days of it into segments, lifecycle,"
+        " churn risk and affinity. Overwrites its days: safe to clear.",
+    )
+    def calculate_user_segments(events: dict[str, Any], orders: dict[str, Any]) -> dict[str, Any]:
+        return dict(batch("segments", *_runs(events, orders))["rows"])
 
-    @task(doc_md="Writes the pairs of products that were seen in one session of the day to the lake.")
-    def generate_recommendation_features(run: str) -> dict[str, int]:
-        return dict(batch("recommendations", "--day", day_of_run(), "--run", run)["rows"])
+    @task(
+        pool=SPARK_POOL,
+        doc_md="Writes to the lake what happened to each product, and folds 30 days of it into popularity, prices,"
+        " trend, and the products that go together. Overwrites its days: safe to clear.",
+    )
+    def generate_recommendation_features(events: dict[str, Any], orders: dict[str, Any]) -> dict[str, Any]:
+        return dict(batch("recommendations", *_runs(events, orders))["rows"])
 
-    @task(outlets=[PUBLICATIONS], doc_md="Loads both runs into ClickHouse, compares, and points the readers at them.")
-    def load_to_warehouse(events: str, orders: str) -> dict[str, int]:
-        runs = zip(DATASETS, (events, orders), strict=True)
-        done = [_publish(dataset, run) for dataset, run in runs]
-        return {report["dataset"]: report["version"] for report in done}
+    @task(
+        outlets=[PUBLICATIONS],
+        doc_md="Loads both runs into ClickHouse, compares, and points the readers at them; then the features. **Exit"
+        " code 5** says that something newer is in place, or that days must move together which were not computed:"
+        " clear from validate_raw_data.",
+    )
+    def load_to_warehouse(events: dict[str, Any], orders: dict[str, Any], *, outlet_events: Any) -> dict[str, int]:
+        runs = dict(zip(DATASETS, (events, orders), strict=True))
+        done = [_publish(dataset, run["run"]) for dataset, run in runs.items()]
+        batch("features", "--day", day_of_run())
+        versions = {report["dataset"]: report["version"] for report in done}
+        offsets = {dataset: run["offsets"] for dataset, run in runs.items()}
+        days = sorted({day for report in done for day in report["days"]})
+        outlet_events[PUBLICATIONS].extra = {"days": days, "versions": versions, "offsets": offsets}
+        return versions
 
     @task(
         trigger_rule=TriggerRule.ALL_DONE,
-        doc_md="Writes down what the gate said and what is published, also if tasks failed.",
+        doc_md="Compares the speed layer with what is published, and writes down numbers, gates and publications, also"
+        " if tasks failed.",
     )
     def quality_report() -> bool:
-        return bool(batch("report", "--day", day_of_run())["complete"])
+        return bool(batch("report", "--day", day_of_run(), "--reconcile")["complete"])
 
     @task(
         trigger_rule=TriggerRule.ALL_DONE,
@@ -115,16 +133,19 @@ def ecommerce_etl_daily() -> None:
 
     validated = validate_raw_data()
     events, orders = process_events(validated), aggregate_transactions(validated)
-    derived = [calculate_user_segments(events), generate_recommendation_features(events)]
-    orders >> derived
+    derived = [calculate_user_segments(events, orders), generate_recommendation_features(events, orders)]
     derived >> load_to_warehouse(events, orders) >> quality_report() >> notify()
 
 
-def _recompute(dataset: str, validated: dict[str, Any]) -> str:
-    days = [part for day in validated["days"] for part in ("--day", day)]
+def _recompute(dataset: str, validated: dict[str, Any]) -> dict[str, Any]:
     snapshot = str(validated["snapshots"][dataset])
+    days = each_day(validated["days"])
     (manifest,) = batch("recompute", *days, "--dataset", dataset, "--snapshot", snapshot)
-    return str(manifest["run"])
+    return {"run": manifest["run"], "offsets": manifest["coverage"]["end"]}
+
+
+def _runs(events: dict[str, Any], orders: dict[str, Any]) -> list[str]:
+    return ["--day", day_of_run(), "--run", events["run"], "--orders-run", orders["run"]]
 
 
 def _publish(dataset: str, run: str) -> dict[str, Any]:

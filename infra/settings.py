@@ -171,10 +171,27 @@ class Airflow(_Frozen):
     password: SecretStr = SecretStr("")
 
 
+class Smtp(_Frozen):
+    """A mail server; mail is sent where it and recipients are named. ``starttls`` off is for a server on loopback."""
+
+    host: str = ""
+    port: int = 587
+    starttls: bool = True
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = "rivermeet@localhost"
+    recipients: tuple[str, ...] = ()
+
+
 class Notify(_Frozen):
-    """Where the report of a day is posted as JSON; nowhere if empty."""
+    """Who gets the report of a day, and word of failures: a webhook (Slack's form), mail, both, or nobody.
+
+    ``docs_url`` is where `rivermeet batch docs`, or a web server in its place, shows reports and Data Docs.
+    """
 
     webhook: str = ""
+    smtp: Smtp = Smtp()
+    docs_url: str = f"http://{LOOPBACK}:8090"
 
 
 class Memory(_Frozen):

@@ -49,8 +49,11 @@ units of `currency`. `last_purchase` is the end of the last session with a purch
 def of_sessions(sessions: pl.DataFrame) -> pl.DataFrame:
     """The rows of the day's sessions (`SESSION_COLUMNS` and `day`); sessions without a user make none."""
     timed, counted = ~pl.col("overlong"), ("events", "page_views", "clicks", "searches", "add_to_carts", "purchases")
-    device = "device_class" if "device_class" in sessions.columns else "platform"
-    keys = [*KEYS, pl.col(device).alias("device"), pl.col("session_start").dt.hour().cast(pl.Int32).alias("hour")]
+    keys = [
+        *KEYS,
+        pl.col("device_class").alias("device"),
+        pl.col("session_start").dt.hour().cast(pl.Int32).alias("hour"),
+    ]
     rows = (
         sessions.filter(pl.col("user_id").is_not_null())
         .group_by(keys)

@@ -30,8 +30,19 @@ ANALYST = (
     "publications",
     "progress",
     "dead_letters",
+    "gate_results",
+    "reconciliation",
+    "user_features",
+    "user_features_history",
+    "product_features",
+    "product_features_history",
+    "user_affinity",
+    "user_affinity_history",
+    "product_neighbours",
+    "product_neighbours_history",
 )
 """Views for analysts."""
+
 
 _RAISE = "toUInt8(message)"
 """Fails with the message, which is no number, in its text."""

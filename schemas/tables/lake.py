@@ -80,21 +80,6 @@ SIGNALS = LakeTable(
     "batch.land",
     "Every usable ExternalSignal; of a figure the last counts.",
 )
-_COUNTS = ("sessions", "events", "page_views", "clicks", "searches", "add_to_carts", "purchases")
-USER_SEGMENTS = LakeTable(
-    "user_segments",
-    {"tenant_id": pl.String(), "user_id": pl.String(), "segment": pl.String(), **dict.fromkeys(_COUNTS, pl.Int64())},
-    "day",
-    "batch.segments",
-    "What each signed-in user did on a day, and the segment that this makes.",
-)
-PRODUCT_PAIRS = LakeTable(
-    "product_pairs",
-    {"tenant_id": pl.String(), "product_a": pl.String(), "product_b": pl.String(), "sessions": pl.Int64()},
-    "day",
-    "batch.recommendations",
-    "Pairs of products that were seen in one session of a day, and in how many.",
-)
 LAKE_TABLES = (
     EVENTS,
     TRANSACTIONS,
@@ -103,8 +88,6 @@ LAKE_TABLES = (
     INVENTORY,
     TICKETS,
     SIGNALS,
-    USER_SEGMENTS,
-    PRODUCT_PAIRS,
 )
 
 

@@ -140,7 +140,7 @@ def test_a_day_is_let_through_warned_about_or_refused(
     lander.land()
     warned = validate(spark, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
     assert (warned.passed, warned.rows) == (True, 1)
-    assert [check.name for check in warned.broken(Severity.WARN)] == ["dead_letters_few"]
+    assert [check.name for check in warned.broken(Severity.WARN)] == ["fresh", "dead_letters_few"]
 
     log.send({1: [event(" ", "b", "2026-03-02T11:00:00")]})
     lander.land()

@@ -19,11 +19,8 @@ from pyspark.sql import SparkSession
 
 from batch.cli import Code
 from batch.datasets import DATASETS, Dataset
-from batch.lake import spark_name
 from batch.maintenance import Upkeep
 from batch.publication import NotYetPublishable, StalePublication
-from batch.recommendations import PRODUCT_PAIR_DERIVATION
-from batch.segments import USER_SEGMENT_DERIVATION
 from batch.spark import SparkConfig
 from batch.steps import GateRefused, Steps
 from batch.versions import drop_versions
@@ -33,7 +30,6 @@ from infra.stack.prepare import migrate_clickhouse
 from schemas.codec import encode_record
 from schemas.registry import Registry
 from schemas.subjects import subject
-from schemas.tables.lake import PRODUCT_PAIRS, USER_SEGMENTS
 from schemas.topics import TRANSACTIONS, USER_EVENTS
 from tests.batch.logs import TestTopic
 from tests.support.clickhouse import running_owner
@@ -172,16 +168,6 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     with pytest.raises(StalePublication):
         steps.publish(events, DAY, first.published.run)
 
-    users = steps.derive(USER_SEGMENT_DERIVATION, DAY)
-    assert (users.rows, steps.derive(USER_SEGMENT_DERIVATION, DAY).rows) == ({"buyer": 1}, {"buyer": 1})
-    steps.derive(PRODUCT_PAIR_DERIVATION, DAY)
-    pairs = steps.derive(PRODUCT_PAIR_DERIVATION, DAY)
-    assert pairs.rows == {"rows": 1}
-    row = steps.spark.table(spark_name(PRODUCT_PAIRS)).first()
-    assert row is not None
-    assert (row.product_a, row.product_b, row.sessions, row.day) == ("p1", "p2", 1, DAY)
-    assert steps.spark.table(spark_name(USER_SEGMENTS)).count() == 1
-
     figure = (
         "SELECT value FROM batch_breakdowns WHERE dimension = 'all' AND metric = 'conversion_rate'"
         f" AND version = {second.published.version}"
@@ -213,6 +199,18 @@ def test_maintenance_drops_versions_that_no_reader_can_get(steps: Steps, log: Te
     assert [count(steps, "batch_orders", version) for version in versions] == [0, 1, 1]
 
 
+def test_a_backfill_needs_no_stream_goes_on_where_one_died_and_does_no_day_twice(steps: Steps, log: TestTopic) -> None:
+    events, own, before = of("events", log), steps.settings, DAY - timedelta(days=1)
+    log.send({0: [click(own, "a", "1", at(before, "10:00:00")), click(own, "b", "2", at(DAY, "10:00:00"))]})
+    steps.land(events, CHUNK, accept_loss=False)
+    one = steps.backfill(events, [before], 1)
+    assert (one.published, one.in_place, one.refused) == ((before,), (), ())
+    rest = steps.backfill(events, [before, DAY], 1)
+    assert (rest.published, rest.in_place) == ((DAY,), (before,))
+    assert steps.backfill(events, [before, DAY], 1).published == ()
+    assert steps.client.command("SELECT count() FROM batch_publications") == 2
+
+
 def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) -> None:
     own = steps.settings
     first = order(own, "x", at(DAY, "10:00:00"))
@@ -223,7 +221,7 @@ def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) ->
         "SELECT sumIf(amount_minor, status = 'completed'), sumIf(amount_minor, status = 'refunded') FROM batch_orders"
     )
     assert steps.client.command(sums) in (["1000", "1000"], [1000, 1000])
-    assert done.warnings == (f"{DAY} dead_letters_few",)
+    assert done.warnings == tuple(f"{DAY} {name}" for name in ("duplicates_few", "fresh", "dead_letters_few"))
 
 
 def test_a_day_that_breaks_the_rules_is_not_published(

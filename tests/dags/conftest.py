@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,17 @@ dag = bag.get_dag(sys.argv[2])
 date = datetime.datetime.fromisoformat(sys.argv[3])
 run = dag.test(logical_date=date, run_conf=json.loads(sys.argv[4]))
 states = {task.task_id: str(task.state) for task in run.get_task_instances()}
-print("RESULT " + json.dumps({"state": str(run.state), "tasks": states}))
+from sqlalchemy import select
+from airflow.models.asset import AssetEvent, AssetModel
+from airflow.utils.session import create_session
+with create_session() as session:
+    rows = session.execute(
+        select(AssetModel.name, AssetEvent.extra)
+        .join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+        .where(AssetEvent.source_run_id == run.run_id)
+    ).all()
+assets = {name: extra for name, extra in rows}
+print("RESULT " + json.dumps({"state": str(run.state), "tasks": states, "assets": assets}))
 """
 
 
@@ -48,6 +59,8 @@ class Tried:
     state: str
     tasks: dict[str, str]
     asked: list[list[str]]
+    assets: dict[str, Any]
+    """What was changed, and what the change says of itself."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ class Airflow:
         said = self.python(RUN, str(ROOT / "dags"), dag, at, json.dumps(conf or {}))
         result = json.loads(next(line for line in said.splitlines() if line.startswith("RESULT "))[7:])
         commands = [json.loads(line) for line in asked.read_text().splitlines()]
-        return Tried(result["state"], result["tasks"], commands)
+        return Tried(result["state"], result["tasks"], commands, result["assets"])
 
     def python(self, code: str, *arguments: str) -> str:
         """Runs a program with this Airflow; returns what it printed."""

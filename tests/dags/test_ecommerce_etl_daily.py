@@ -13,17 +13,18 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 DAG = "ecommerce_etl_daily"
 GOOD: dict[str, object] = {
-    "land": {"say": []},
+    "land": {"say": [{"topic": "user-events", "snapshot_id": 11, "end": {"0": 5}}]},
     "validate": {
         "say": [
             {"day": "2026-03-02", "dataset": "events", "snapshot_id": 11, "passed": True},
             {"day": "2026-03-02", "dataset": "orders", "snapshot_id": 22, "passed": True},
         ]
     },
-    "recompute": {"say": [{"run": "run-DATASET"}]},
-    "segments": {"say": {"rows": {"buyer": 1}}},
-    "recommendations": {"say": {"rows": {"rows": 1}}},
-    "publish": {"say": [{"dataset": "DATASET", "version": 7}]},
+    "recompute": {"say": [{"run": "run-DATASET", "coverage": {"end": {"0": 5}}}]},
+    "segments": {"say": {"rows": {"user_features": {"2026-03-02": 1}}}},
+    "recommendations": {"say": {"rows": {"product_features": {"2026-03-02": 1}}}},
+    "publish": {"say": [{"dataset": "DATASET", "version": 7, "days": ["2026-03-02"]}]},
+    "features": {"say": {"loaded": True}},
     "report": {"say": {"complete": True}},
     "notify": {"say": {"complete": True}},
 }
@@ -37,20 +38,26 @@ tasks = {
         "owner": task.owner, "retries": task.retries, "backoff": bool(task.retry_exponential_backoff),
         "timeout": task.execution_timeout.total_seconds(), "doc": task.doc_md, "before": sorted(task.upstream_task_ids),
     }
-    for dag in bag.dags.values() for task in dag.tasks
+    for dag in bag.dags.values() for task in dag.tasks if dag.dag_id == sys.argv[2]
 }
-about = {dag_id: [dag.doc_md, dag.catchup, dag.max_active_tasks] for dag_id, dag in bag.dags.items()}
-print("RESULT " + json.dumps({"errors": bag.import_errors, "tasks": tasks, "dags": about}))
+about = {dag_id: [dag.doc_md, dag.catchup, dag.max_active_runs, bool(dag.deadline)] for dag_id, dag in bag.dags.items()}
+tasks_of_all = [
+    {"pool": task.pool, "told": bool(task.on_failure_callback), "doc": task.doc_md, "owner": task.owner}
+    for dag in bag.dags.values() for task in dag.tasks
+]
+print("RESULT " + json.dumps({"errors": bag.import_errors, "tasks": tasks, "dags": about, "all": tasks_of_all}))
 """
 
 
 def test_every_task_says_who_owns_it_and_ends_some_time(airflow: Airflow) -> None:
-    said = airflow.python(LOOK, str(ROOT / "dags"))
+    said = airflow.python(LOOK, str(ROOT / "dags"), DAG)
     found = json.loads(next(line for line in said.splitlines() if line.startswith("RESULT "))[7:])
     assert found["errors"] == {}
-    assert DAG in found["dags"]
-    for doc, catchup, active in found["dags"].values():
-        assert (bool(doc), catchup, active) == (True, False, 1)
+    assert {DAG, "lake_landing", "late_data_recompute", "maintenance"} <= found["dags"].keys()
+    for doc, catchup, active, deadline in found["dags"].values():
+        assert ("**When it fails**" in doc, catchup, active, deadline) == (True, False, 1, True)
+    assert {task["pool"] for task in found["all"]} == {"spark", "default_pool"}
+    assert all(task["told"] and task["doc"] and task["owner"] != "airflow" for task in found["all"])
     for task in found["tasks"].values():
         assert task["doc"]
         assert task["owner"] != "airflow"
@@ -76,13 +83,14 @@ def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: A
         f"recompute {day} {dataset} orders {snapshot} 22 --json",
     }
     assert set(asked[4:6]) == {
-        f"segments {day} {run} run-events --json",
-        f"recommendations {day} {run} run-events --json",
+        f"segments {day} {run} run-events --orders-run run-orders --json",
+        f"recommendations {day} {run} run-events --orders-run run-orders --json",
     }
     assert asked[6:] == [
         f"publish {day} {dataset} events {run} run-events --json",
         f"publish {day} {dataset} orders {run} run-orders --json",
-        f"report {day} --json",
+        f"features {day} --json",
+        f"report {day} --reconcile --json",
         f"notify {day} --json",
     ]
 
@@ -106,10 +114,14 @@ def test_a_refused_day_is_reported_and_not_tried_again(airflow: Airflow) -> None
         "validate": {"say": [], "exit": 4},
         "report": {"say": {"complete": False}},
         "notify": {"say": {}, "exit": 6},
+        "alert": {"say": {}},
     }
     tried = airflow.run(DAG, "2026-03-04T02:00:00+00:00", bad, {"day": "2026-02-01"})
     assert tried.state == "failed"
     assert tried.tasks["process_events"] == "upstream_failed"
     assert tried.tasks["quality_report"] == "success"
-    assert [command[0] for command in tried.asked] == ["land", "validate", "report", "notify"]
-    assert all("2026-02-01" in command for command in tried.asked[1:])
+    alerts = [command for command in tried.asked if command[0] == "alert"]
+    others = [command for command in tried.asked if command[0] != "alert"]
+    assert [command[0] for command in others] == ["land", "validate", "report", "notify"]
+    assert all("2026-02-01" in command for command in others[1:])
+    assert [text.split(" failed in run")[0] for _, _, text in alerts] == [f"{DAG}.validate_raw_data", f"{DAG}.notify"]

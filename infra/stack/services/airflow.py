@@ -23,6 +23,8 @@ from infra.stack.processes import leader
 MIGRATE_SECONDS = 180
 SECONDS = 180.0
 PARALLELISM = 2
+POOLS = {"spark": (1, "Spark jobs, which take all cores of a small machine")}
+"""Pool -> its slots and what it is for."""
 PARTS = ("scheduler", "dag_processor")
 
 
@@ -75,7 +77,7 @@ def _prepare(settings: Settings) -> None:
     passwords = _passwords(folder)
     passwords.touch(mode=0o600)
     passwords.write_text(json.dumps({settings.airflow.user: settings.airflow.password.get_secret_value()}))
-    empty = settings.cache / f"airflow-{importlib.metadata.version('apache-airflow-core')}.db"
+    empty = settings.cache / f"airflow-{importlib.metadata.version('apache-airflow-core')}-{len(POOLS)}.db"
     done = folder / empty.stem
     if done.exists():
         return
@@ -96,17 +98,20 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _migrate(settings: Settings) -> None:
-    done = subprocess.run(
-        (sys.executable, "-m", "airflow", "db", "migrate"),
-        env={**os.environ, **environment(settings)},
-        capture_output=True,
-        text=True,
-        timeout=MIGRATE_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        _database(settings).unlink(missing_ok=True)
-        raise ServiceFailedError("airflow", "could not make its database", (done.stdout + done.stderr)[-2000:])
+    """Tables, and the pools that the DAGs name."""
+    pools = [("pools", "set", name, str(slots), meaning) for name, (slots, meaning) in POOLS.items()]
+    for arguments in (("db", "migrate"), *pools):
+        done = subprocess.run(
+            (sys.executable, "-m", "airflow", *arguments),
+            env={**os.environ, **environment(settings)},
+            capture_output=True,
+            text=True,
+            timeout=MIGRATE_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            _database(settings).unlink(missing_ok=True)
+            raise ServiceFailedError("airflow", "could not make its database", (done.stdout + done.stderr)[-2000:])
 
 
 def _command(settings: Settings) -> Command:

@@ -1,0 +1,94 @@
+"""What all DAGs share: how a task calls the batch layer, its defaults, the assets, and who is told of a failure.
+
+Only Airflow is imported, and nothing of ours: tasks run `python -m batch ...`, as a person would in a shell.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+LAKE = Asset(name="lake", uri="rivermeet://lake")
+"""Changes with every landing. Its events carry, by topic, the snapshot and the offsets that it ends at."""
+LATE_DATA = Asset(name="late_data", uri="rivermeet://late_data")
+"""Changes when a landing leaves closed days to be computed again. Its events carry those days."""
+PUBLICATIONS = Asset(name="publications", uri="rivermeet://publications")
+"""Changes when days were published. Its events carry the days, and by dataset the version and the offsets."""
+
+DATASETS = ("events", "orders")
+SPARK_POOL = "spark"
+"""The pool of tasks that run Spark: as many slots as Spark jobs may run beside each other, 1 on a small machine."""
+
+FINAL = {2: "wrong usage", 4: "the gate refused the day", 5: "the publication was refused", 6: "the day is not whole"}
+"""Exit codes of `python -m batch` that a retry cannot mend."""
+
+_TELL_SECONDS = 60
+_log = logging.getLogger(__name__)
+
+
+def batch(*arguments: str) -> Any:
+    """Runs `python -m batch` with these arguments and `--json`; returns its document or fails as its exit code says."""
+    command = [sys.executable, "-m", "batch", *arguments, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode in FINAL:
+        raise AirflowFailException(f"{' '.join(command[1:])}: {FINAL[done.returncode]}; see the log above")
+    if done.returncode:
+        raise AirflowException(f"{' '.join(command[1:])} ended with {done.returncode}; see the log above")
+    return json.loads(done.stdout)
+
+
+def parameter(name: str) -> Any:
+    """A parameter of the run."""
+    return get_current_context()["params"][name]
+
+
+def day_of_run() -> str:
+    """The day that is asked for, else the UTC day before the end of the data interval, which is at 02:00."""
+    context = get_current_context()
+    return str(context["params"]["day"] or (context["data_interval_end"] - timedelta(days=1)).date())
+
+
+def each_day(days: list[str]) -> list[str]:
+    """The options that name the days."""
+    return [part for day in days for part in ("--day", day)]
+
+
+def tell_failure(context: Any) -> None:
+    """Says which task failed and where its log is. A message that cannot be sent must not hide the failure itself."""
+    task = context["ti"]
+    tell(f"{task.dag_id}.{task.task_id} failed in run {task.run_id} (try {task.try_number}): {context['exception']}")
+
+
+def tell_deadline(context: Any, dag: str, limit: str) -> None:
+    """Says that a run takes longer than it may."""
+    tell(f"{dag}: run {context['dag_run']['dag_run_id']} has not ended within {limit}; see dags/README.md, At 02:00")
+
+
+def tell(text: str) -> None:
+    """Sends a line to whoever the settings name."""
+    command = [sys.executable, "-m", "batch", "alert", "--text", text]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TELL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        _log.warning("nobody could be told within %s s: %s", _TELL_SECONDS, text)
+        return
+    if done.returncode:
+        _log.warning("nobody could be told: %s", done.stderr)
+
+
+DEFAULTS = {
+    "owner": "data-platform",
+    "retries": 3,
+    "retry_delay": timedelta(minutes=2),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=20),
+    "execution_timeout": timedelta(hours=2),
+    "on_failure_callback": tell_failure,
+}
