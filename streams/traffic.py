@@ -33,7 +33,7 @@ FROM
     SELECT tenant_id, event_time, append_time, log_epoch, log_partition, log_offset FROM batch_events
     WHERE day IN %(days)s
 )
-WHERE toUnixTimestamp(hour) IN %(hours)s AND append_time <= hour + INTERVAL %(late)s SECOND
+WHERE toUnixTimestamp(hour) IN %(hours)s AND append_time < hour + INTERVAL %(late)s SECOND
 GROUP BY tenant_id, hour
 """
 
@@ -56,7 +56,9 @@ def derive(client: Client, rules: AlertRules, records: Records, before: Judged) 
     now = tick.last_append_time
     if hour > _last_over(now, rules) or (before.asked is not None and now < before.asked + ASK_AGAIN):
         return none, Judged(hour, before.asked)
-    last = max(_last_over(_slowest(client), rules), _last_over(now - PATIENCE, rules))
+    # What this tick brings is not stored yet, so only what was appended before it can be over.
+    patient = tick.first_append_time - PATIENCE
+    last = max(_last_over(_slowest(client), rules), _last_over(patient, rules))
     found = [none]
     while hour <= last:
         found.append(_candidates(client, rules, hour, tick))
