@@ -59,7 +59,8 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     internal = [(name, _create(name, filling)) for name in INTERNAL]
     views = [(name, _create(name, filling)) for name in ANALYST]
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
-    said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS)]
+    known = dictionary.described()
+    said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS) if name in known]
     return [
         *internal,
         ("holes_of", _fill(_read("parts/holes_of"), filling)),
