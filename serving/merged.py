@@ -49,30 +49,27 @@ _RAISE = "toUInt8(message)"
 
 _ITEMS = "Array(Tuple(product_id String, quantity Int32, price_minor Int64, category String))"
 _TOPICS = {"events": "user-events", "orders": "transactions"}
-_PIN = "SQL_published_until"
-_NEVER = "2200-01-01 00:00:00"
+_UNTIL = "{published_until:DateTime64(3, 'UTC')}"
+
+PINNED = ("events", "sessions", "orders", "product_daily", "daily_metrics", "daily_revenue")
+"""Views that also exist as `<name>_at(published_until = ...)`: what had been published at that moment alone."""
 
 
 def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     """(name, CREATE OR REPLACE ...) of every view, in an order in which they can be created in that database."""
-    filling = _filling(database)
+    filling, pinned = _filling(database), _filling(database, pinned=True)
     internal = [(name, _create(name, filling)) for name in INTERNAL]
     views = [(name, _create(name, filling)) for name in ANALYST]
+    at = [(f"{name}_at", _create(name, pinned, f"{name}_at")) for name in PINNED]
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
     known = dictionary.described()
     said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS) if name in known]
-    return [
-        *internal,
-        ("holes_of", _fill(_read("parts/holes_of"), filling)),
-        *views,
-        *analyses,
-        *hot.statements(),
-        *said,
-    ]
+    dictionary_of_holes = ("holes_of", _fill(_read("parts/holes_of"), filling))
+    return [*internal, dictionary_of_holes, *views, *at, *analyses, *hot.statements(), *said]
 
 
-def _create(name: str, filling: dict[str, str]) -> str:
-    return f"CREATE OR REPLACE VIEW {name} AS\n{_fill(_read(name), filling)}"
+def _create(name: str, filling: dict[str, str], view: str = "") -> str:
+    return f"CREATE OR REPLACE VIEW {view or name} AS\n{_fill(_read(name), filling)}"
 
 
 def _analysis(analysis: dictionary.Entry, filling: dict[str, str]) -> str:
@@ -91,20 +88,19 @@ def _fill(text: str, filling: dict[str, str]) -> str:
     return text
 
 
-def _filling(database: str) -> dict[str, str]:
+def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
     return {
-        **_publication_parts(database),
+        **_publication_parts(database, pinned),
         **_column_parts(),
         **_metric_parts(),
         "raise": _RAISE,
     }
 
 
-def _publication_parts(database: str) -> dict[str, str]:
+def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
     """How views know what is published, what is missing, and which speed rows answer."""
-    live = f"getSettingOrDefault('{_PIN}', '') = ''"
+    live, until = ("0", f"published_at <= {_UNTIL}") if pinned else ("1", "1")
     version = "published.2[toUInt16(day)]"
-    pinned = f"published_at <= toDateTime64(getSettingOrDefault('{_PIN}', '{_NEVER}'), 3, 'UTC')"
     unpublished = f"{version} = 0"
     past_cut = "toUInt64(published.3[place] - 1) <= reached"
     parts = {
@@ -115,9 +111,10 @@ def _publication_parts(database: str) -> dict[str, str]:
         "speed_version": version,
         "holes": _read("parts/holes").strip(),
         "database": database,
+        "orders": f"orders_at(published_until = {_UNTIL})" if pinned else "orders",
     }
     for dataset, topic in _TOPICS.items():
-        names = {"dataset": dataset, "topic": topic, "database": database, "before_pin": pinned, "is_live": live}
+        names = {"dataset": dataset, "topic": topic, "database": database, "before_pin": until, "is_live": live}
         parts[f"{dataset}_missing"] = _fill(_read("parts/missing"), names).rstrip()
         parts[f"{dataset}_published"] = _fill(_read("parts/published"), names).rstrip()
     return parts

@@ -20,6 +20,7 @@ _USERS = 60_000
 _SIGNED_IN = 0.4
 _MOST_EVENTS = 9
 _DAY_S = 86_400
+_NOON = timedelta(hours=12)
 _NO_MAP = pl.lit([], dtype=EVENT_COLUMNS["properties"])
 
 
@@ -58,7 +59,7 @@ class Shop:
             event_id=pl.col("event_id") + "-late",
             event_type=pl.lit("page_view"),
         )
-        return self._appended(more, pl.lit(start_of(appended)).dt.cast_time_unit("ms"))
+        return self._appended(more, pl.lit(start_of(appended) + _NOON).dt.cast_time_unit("ms"))
 
     def orders(self, events: pl.DataFrame) -> pl.DataFrame:
         """`ORDER_COLUMNS`: an order for each purchase event, at the same time and place of another log."""

@@ -16,7 +16,6 @@ def config_xml(users: Path, memory_bytes: int, merge_threads: int = 2) -> str:
   <users_config>{escape(str(users))}</users_config>
   <timezone>UTC</timezone>
   <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
-  <custom_settings_prefixes>SQL_</custom_settings_prefixes>
   <ignore_empty_sql_security_in_create_view_query>0</ignore_empty_sql_security_in_create_view_query>
   <background_pool_size>{merge_threads}</background_pool_size>
   <background_schedule_pool_size>4</background_schedule_pool_size>

@@ -28,7 +28,7 @@ from schemas.metrics import GRAIN_KEYS, METRICS
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
 from schemas.tables import clickhouse_migrations
-from serving.merged import ANALYST, statements
+from serving.merged import ANALYST, PINNED, statements
 from streams.popularity import WINDOW_COLUMNS
 from streams.progress import PROGRESS_COLUMNS
 from tests.merge.store import Store
@@ -56,10 +56,14 @@ WRITTEN = {
 }
 
 
+DERIVED = ("late", "place", "reached", "selected", "hot", "version_of", "bound_of")
+"""Columns that the store derives for the merged views."""
+
+
 def columns(store: Store, table: str) -> dict[str, str]:
     rows = store.rows(
         f"SELECT name, type FROM system.columns WHERE database = 'rivermeet' AND table = '{table}'"
-        " AND default_kind != 'MATERIALIZED' ORDER BY position"
+        f" AND NOT (default_kind = 'MATERIALIZED' AND name IN {DERIVED}) ORDER BY position"
     )
     return {row["name"]: row["type"] for row in rows}
 
@@ -111,7 +115,7 @@ def test_every_view_of_the_folder_is_made() -> None:
     folder = Path(__file__).parents[2] / "serving" / "views"
     files = {path.stem for path in (*folder.glob("*.sql"), *folder.glob("analyses/*.sql"))}
     made = {name for name, sql in statements() if sql.startswith("CREATE OR REPLACE VIEW")}
-    assert files == made
+    assert files == made - {f"{view}_at" for view in PINNED}
     assert set(ANALYST) <= files
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.bench.store import Size, fill
 from infra.clients.clickhouse import migrate
 from schemas.tables import clickhouse_migrations
-from serving.merged import statements
+from serving.merged import PINNED, statements
 from tests.support.clickhouse import running_owner
 
 TODAY = date(2026, 3, 4)
@@ -20,16 +20,18 @@ def test_a_pinned_answer_has_no_late_events_and_no_day_that_was_not_published(tm
         admin, analyst = endpoint.client("admin"), endpoint.client("analyst")
         migrate(admin, clickhouse_migrations(), statements())
         fill(admin, SMALL, TODAY, 7, lambda _: None)
-        question = "SELECT day, sessions, layer, late_groups FROM daily_metrics ORDER BY day"
-        pinned = f"{question} SETTINGS SQL_published_until = '{TODAY - timedelta(days=1)} 12:00:00'"
+        question = "SELECT day, sessions, layer, late_groups FROM daily_metrics{} ORDER BY day"
+        moment = f"(published_until = '{TODAY - timedelta(days=1)} 12:00:00')"
 
-        now = analyst.query(question).result_rows
-        then = analyst.query(pinned).result_rows
+        now = analyst.query(question.format("")).result_rows
+        then = analyst.query(question.format(f"_at{moment}")).result_rows
         assert [(row[0], row[2]) for row in now] == [
             (TODAY - timedelta(days=2), "merged"),
             (TODAY - timedelta(days=1), "merged"),
             (TODAY, "speed"),
         ]
+        for view in PINNED:
+            assert analyst.query(f"SELECT * FROM {view}_at{moment} LIMIT 1").row_count == 1
         assert then == [(TODAY - timedelta(days=2), 20, "batch", 0)]
         admin.close()
         analyst.close()
