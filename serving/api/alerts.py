@@ -49,7 +49,7 @@ def alerts(
 ) -> Any:
     """The alerts of the days, latest first. An alert belongs to the day of its cooldown; the speed layer raises it."""
     days = latest_days(context.clock().date(), first, last)
-    conditions = {}
+    conditions: dict[str, dict[str, str]] = {}
     if severity is not None:
         conditions["severity = {severity:String}"] = {"severity": severity}
     if rule is not None:

@@ -81,7 +81,12 @@ def test_what_a_killed_service_leaves_behind_is_ended_before_it_starts_again(
     home: Path, nodes: dict[str, Node]
 ) -> None:
     child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); "
-    add(nodes, replace(service("one", program=child + SLEEP), ready=lambda s: len(find(s.home)["one"].members) == 2))
+
+    def both_run(settings: Settings) -> bool:
+        running = find(settings.home).get("one")
+        return running is not None and len(running.members) == 2
+
+    add(nodes, replace(service("one", program=child + SLEEP), ready=both_run))
     start(home)
     before = find(home)["one"]
     os.kill(pids(home)["one"], signal.SIGKILL)
