@@ -17,8 +17,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.exceptions import AirflowException
 from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
 
 PUBLICATIONS = Asset(name="publications", uri="rivermeet://publications")
 FEATURES = Asset(name="features", uri="rivermeet://features")

@@ -43,6 +43,8 @@ FEATURES = Service(
     lambda settings: get(settings.ports.features, "/health") is not None,
     ports=("features",),
     needs=("tables", "cassandra"),
+    # It imports Feast and makes its tables first, which a busy machine takes its time for.
+    seconds=240.0,
     memory=350,
 )
 FEATURE_PUSH = Service(
