@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from infra.clients.clickhouse import Client, connect, migrate
-from infra.settings import Api, ClickHouse, Settings
+from infra.settings import Api, ClickHouse, Features, Settings
 from schemas.tables import clickhouse_migrations
 from serving import keys
 from serving.api.app import create_app
@@ -138,7 +138,9 @@ def whole(owner: Endpoint, run_stack: RunStack, tmp_path: Path) -> Iterator[Serv
 @pytest.fixture
 def down(tmp_path: Path) -> Iterator[Server]:
     """The API while nothing listens where ClickHouse should be."""
-    settings = Settings(home=tmp_path, clickhouse=ClickHouse(port=1), api=Api(key=SecretStr(STACK_KEY)))
+    settings = Settings(
+        home=tmp_path, clickhouse=ClickHouse(port=1), features=Features(port=1), api=Api(key=SecretStr(STACK_KEY))
+    )
     made = Server(settings)
     with made.http:
         yield made
