@@ -28,8 +28,8 @@ _TIME = {"events": "event_time", "orders": "order_time"}
 def of_rows(rows: DataFrame, dataset: Dataset, day: date) -> Iterator[Check]:
     """What the rows of a day say."""
     time = _TIME[dataset.name]
-    positions = rows.groupBy(*POSITION, *_IDENTITY[dataset.name]).agg(F.max(F.unix_millis(time)).alias(time))
-    each = positions.groupBy(*_IDENTITY[dataset.name]).agg(F.count("*").alias("n"), F.max(time).alias("last"))
+    positions = rows.groupBy(*POSITION, *_IDENTITY[dataset.name]).agg(F.max(F.unix_millis(time)).alias("millis"))
+    each = positions.groupBy(*_IDENTITY[dataset.name]).agg(F.count("*").alias("n"), F.max("millis").alias("last"))
     counted = each.agg(F.sum("n").alias("rows"), F.count("*").alias("distinct"), F.max("last").alias("last")).first()
     if counted is None or not counted["rows"]:
         return

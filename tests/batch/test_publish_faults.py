@@ -39,7 +39,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
 def results(tmp_path: Path, warehouse: ClickHouse) -> Path:
     """Finished runs 1, 2 and 3: of so many lake commits, with as many sessions of two page views each."""
     with closing(connect(warehouse, "admin")) as client:
-        for table in ("batch_events", "batch_sessions", "batch_products", "batch_publications"):
+        for table in ("batch_events", "batch_sessions", "batch_products", "batch_publications", "batch_selections"):
             client.command(f"TRUNCATE TABLE {table}")
     for run in (1, 2, 3):
         write_run(tmp_path, run, DAY, visits(run))
@@ -119,7 +119,7 @@ def check(seen: list[Answer], last: int) -> None:
 
 def pointers(warehouse: ClickHouse) -> int:
     with closing(connect(warehouse)) as client:
-        return int(client.command("SELECT count() FROM batch_publications"))
+        return int(client.command("SELECT count() FROM batch_selections"))
 
 
 def test_a_publisher_killed_before_any_of_its_requests_is_finished_by_a_retry(

@@ -227,7 +227,7 @@ def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) ->
 def test_a_day_that_breaks_the_rules_is_not_published(
     steps: Steps, log: TestTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log.send({0: [click(steps.settings, "a", "1", at(DAY, "10:00:00"))]})
+    log.send({0: [click(steps.settings, "a", "1", at(DAY, "23:00:00"))]})
     events = replace(of("events", log), never_null=("user_id",))
     with pytest.raises(GateRefused) as refused:
         steps.run(events, [DAY], CHUNK, accept_loss=False)
