@@ -61,7 +61,22 @@ _ROWS = {
     "profile_history": ("speed_profiles", "A state of a user's profile"),
     "signals": ("speed_signals", "A figure from outside about one time, as it was given last"),
     "current_signals": ("speed_signals", "The newest figure of a source, metric, region and product"),
+    "gate_results": ("batch_gate_results", "A check of a run of the gate over a UTC day"),
+    "reconciliation": ("batch_reconciliation", "A metric of a UTC day, by the speed layer and by the batch"),
+    "user_features": ("batch_user_features", "A user as of the end of a UTC day, by the newest load"),
+    "user_features_history": ("batch_user_features", "A user as of the end of a UTC day, by one of its loads"),
+    "product_features": ("batch_product_features", "A product as of the end of a UTC day, by the newest load"),
+    "product_features_history": ("batch_product_features", "A product as of the end of a UTC day, by one of its loads"),
+    "user_affinity": ("batch_user_affinity", "A user and category as of the end of a UTC day, by the newest load"),
+    "user_affinity_history": ("batch_user_affinity", "A user and category as of the end of a UTC day, by one load"),
+    "product_neighbours": ("batch_product_pairs", "A pair of products as of the end of a UTC day, by the newest load"),
+    "product_neighbours_history": ("batch_product_pairs", "A pair of products as of the end of a UTC day, by one load"),
 }
+_OF_VIEW = {
+    "gate_results": {"current": "Whether this is of the newest run of the day and dataset"},
+    "reconciliation": {"current": "Whether this is of the newest comparison of the day and dataset"},
+}
+"""What a name means in one view, where it means something else in others."""
 _ADDED = {
     "current": "Whether readers get this publication for the day now",
     "dataset": "events or orders",
@@ -217,7 +232,7 @@ def entry(view: str) -> Entry:
         keys = {key: _KEYS[key] for key in GRAIN_KEYS[view]}  # type: ignore[index]
         return Entry(view, _GRAINS[view], {**keys, **metrics, **_ORIGIN}, {})
     table, row = _ROWS[view]
-    return Entry(view, row, {**_columns_of(table), **_ADDED}, {})
+    return Entry(view, row, {**_columns_of(table), **_ADDED, **_OF_VIEW.get(view, {})}, {})
 
 
 def comments(view: str) -> str:

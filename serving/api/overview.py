@@ -52,6 +52,17 @@ class OverviewAnswer(BaseModel):
     provenance: dict[str, Any] = Field(description="Where it comes from, as in other answers")
 
 
+_EVENT = {
+    "type": "object",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"type": "string", "description": "overview"},
+        "id": {"type": "string", "description": "Counts the events of the stream"},
+        "data": {"type": "string", "description": "The answer of /v1/overview, as JSON text"},
+    },
+}
+
+
 @router.get("/overview", response_model=OverviewAnswer, summary="The present beside the past")
 def overview(context: InContext, caller: Caller, tenant: Tenant, days: Range = 1) -> Any:
     """Figures since the start of the range, and those of the span as many whole weeks before, cut at the same time.
@@ -64,7 +75,7 @@ def overview(context: InContext, caller: Caller, tenant: Tenant, days: Range = 1
 @router.get(
     "/stream",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events"}},
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "The events"}},
     summary="The overview as it changes, as server-sent events",
 )
 async def stream(context: InContext, caller: Caller, tenant: Tenant, days: Range = 1) -> StreamingResponse:

@@ -56,7 +56,7 @@ WRITTEN = {
 }
 
 
-DERIVED = ("late", "place", "reached", "selected", "hot", "version_of", "bound_of")
+DERIVED = ("late", "place", "reached", "selected", "hot", "version_of", "bound_of", "precedence")
 """Columns that the store derives for the merged views."""
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-
-import pytest
 
 from schemas.sessions import SessionRules
 from streams import progress
 from streams.redefine import derive_again
 from tests.merge.scenarios import History
-from tests.merge.store import Store, opened
+from tests.merge.store import Store
 from tests.merge.world import HORIZON, RULES
 
 SHORTER = SessionRules(gap=timedelta(minutes=5))
@@ -21,13 +18,8 @@ _LEFT = (
 )
 
 
-@pytest.fixture
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with opened(tmp_path_factory.mktemp("redefine") / "store") as found:
-        yield found
-
-
 def test_all_rows_are_by_the_new_rules(store: Store) -> None:
+    store.clear()
     history = History(store)
     history.until(1450)
     for minute in (1300, 1310, 1320, 1435, 1445):  # two sessions by the old rules, the second across midnight

@@ -181,7 +181,8 @@ def test_closed_days_have_an_etag_until_they_change(feed: Feed, caller: Caller) 
 
 
 def test_a_hole_is_an_error_everywhere(feed: Feed, caller: Caller) -> None:
-    feed.lose("events", 5, DAY + timedelta(days=2))
+    # The first day was published below this offset, so what lies beyond its cut is in neither layer.
+    feed.lose("events", 15, DAY + timedelta(days=2))
     ask: dict[str, Callable[[], Any]] = {
         "metric": lambda: caller.get("/v1/metrics/visitors", **SPAN),
         "funnel": lambda: caller.get("/v1/funnel", **SPAN),
@@ -190,4 +191,4 @@ def test_a_hole_is_an_error_everywhere(feed: Feed, caller: Caller) -> None:
     }
     for name, asked in ask.items():
         answer = asked()
-        assert (answer.status_code, answer.json()["type"]) == (409, "urn:rivermeet:problem:incomplete"), name
+        assert (answer.status_code, answer.json().get("type")) == (409, "urn:rivermeet:problem:incomplete"), name

@@ -36,8 +36,10 @@ def asked(feed: Feed, whole: Server) -> Server:
 
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_any_question_is_answered_as_documented(asked: Server, mode: GenerationMode) -> None:
+    # A stream does not end; without the feature server the answer is a 503. Both have tests of their own.
     schema = schemathesis.openapi.from_asgi("/openapi.json", asked.app)
-    for found in schema.get_all_operations():
+    apart = ["/v1/stream", "/v1/users/{user_id}/features"]
+    for found in schema.exclude(path=apart).get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()
         if mode is GenerationMode.POSITIVE or [*operation.query, *operation.path_parameters]:
