@@ -23,7 +23,11 @@ from tests.batch.runs import migrated_warehouse, write_run
 from tests.oracle.log import event
 from tests.oracle.records import LogRecord
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif("RIVERMEET_LONG_TESTS" not in os.environ, reason="takes minutes: set RIVERMEET_LONG_TESTS=1"),
+]
 
 DAY = date(2026, 3, 2)
 Answer = tuple[int, int, int]
