@@ -59,7 +59,7 @@ def test_every_figure_in_three_states(wide: Live, data_folder: Path, retail: Ret
 def publish(live: Live, retail_days: Sequence[date]) -> None:
     """Make days of Online Retail the answer, all of them from one recompute, and the day of the store log."""
     orders = ("--dataset", "orders")
-    live.batch("land", "--topic", "transactions")
+    live.batch("land", "--topic", "orders")
     live.batch("recompute", *orders, "--day", str(retail_days[0]), "--to", str(retail_days[-1]))
     live.batch("publish", *orders, "--day", str(retail_days[0]))
     live.batch("run", "--dataset", "events", "--day", str(STORE_DAY))
