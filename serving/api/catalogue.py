@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from infra.clients.clickhouse import Client
 from schemas.frames import TIMESTAMP
 from schemas.metrics import GRAIN_KEYS, METRICS, Metric, Source
+from schemas.rollup import fold
 from serving.api.access import Caller, Tenant
 from serving.api.caching import NOT_MODIFIED, InCaching
 from serving.api.context import InContext
@@ -24,7 +25,6 @@ from serving.api.problems import invalid
 from serving.api.provenance import Dataset, consistent
 from serving.api.reading import PROBLEMS
 from serving.api.store import rows
-from serving.folds import fold
 
 router = APIRouter(prefix="/metrics", tags=["metrics"], responses=PROBLEMS)
 

@@ -12,10 +12,10 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from infra.clients.clickhouse import Client
 from schemas.frames import TIMESTAMP
 from schemas.metrics import METRICS
+from schemas.rollup import fold
 from schemas.sessions import SessionRules
 from serving.api.store import rows
 from serving.dashboard.spans import Span
-from serving.folds import fold
 
 SHOWN = 6
 _ALERTS_SHOWN = 20
