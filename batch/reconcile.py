@@ -246,9 +246,10 @@ def _products(client: Client, published: Publication, left_out: Mapping[int, str
     speed = f"SELECT tenant_id, product_id, {names} FROM (SELECT * FROM speed_products FINAL) WHERE day = %(day)s"
     batch = (
         f"SELECT tenant_id, product_id, {names} FROM batch_products WHERE day = %(day)s AND version = %(version)s"
-        f" UNION ALL SELECT tenant_id, assumeNotNull(product_id) AS product_id, {late}"
-        f" FROM (SELECT * FROM events_speed FINAL) WHERE day = %(day)s AND NOT ({_BELOW.format(position='log_offset')})"
-        f" AND product_id IS NOT NULL AND event_type IN ({kinds})"
+        f" UNION ALL SELECT tenant_id, assumeNotNull(fact.product_id) AS product_id, {late}"
+        " FROM (SELECT * FROM events_speed FINAL) AS fact"
+        f" WHERE day = %(day)s AND NOT ({_BELOW.format(position='log_offset')})"
+        f" AND fact.product_id IS NOT NULL AND event_type IN ({kinds})"
     )
     parameters = _parameters(published, sorted(published.cut))
     sides = [

@@ -53,6 +53,18 @@ def history(store: Store) -> History:
     return own
 
 
+def test_a_late_event_without_a_product_counts_for_none(store: Store) -> None:
+    own = history(store)
+    own.event(8, "a", kind="click")
+    own.event(9, "a", kind="click", product="p")
+    own.tick()
+    assert [(found.smape, found.worst) for found in reconciled(store)] == [(0.0, ())]
+    rows = store.rows(
+        "SELECT metric, batch_total AS n FROM reconciliation WHERE source = 'products' AND batch_total > 0"
+    )
+    assert rows == [{"metric": "clicks", "n": 1}]
+
+
 @pytest.mark.parametrize(
     ("lose", "source"),
     [
