@@ -42,8 +42,9 @@ def _launched(playwright: Playwright) -> Browser:
         pytest.skip(f"browser tests are skipped: no Chromium can be started (`make browser` installs one): {error}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Ended with these tests: while it is open a loop runs in this thread, and no other test could run one."""
     with sync_playwright() as playwright:
         started = _launched(playwright)
         yield started

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from infra.messages import TRANSACTIONS, USER_EVENTS, Message
 from infra.send import NotDelivered, NoTopic, Sender, send_all
@@ -29,12 +27,8 @@ TAKEN = 5_000
 
 
 @pytest.fixture(scope="module")
-def settings(run_stack: RunStack) -> Iterator[Settings]:
-    found = run_stack.server("topics", "schemas")
-    yield found
-    admin = AdminClient(found.kafka.client_config())
-    for removed in admin.delete_topics(list(TOPICS)).values():
-        removed.result(10)
+def settings(run_stack: RunStack) -> Settings:
+    return run_stack.server("topics", "schemas")
 
 
 def simulated() -> list[Message]:
@@ -42,27 +36,35 @@ def simulated() -> list[Message]:
     return list(Simulation(shop, Random(5), NOON).messages())
 
 
-def read(settings: Settings, topic: str, count: int) -> list[tuple[int, str, bytes]]:
-    """(partition, key, value) of the first records of a topic."""
-    consumer = Consumer(settings.kafka.client_config() | {"group.id": "test-send", "auto.offset.reset": "earliest"})
+def ends(consumer: Consumer, topic: str) -> list[TopicPartition]:
+    """Where the partitions of a topic end now."""
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+    found = [
+        (number, consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)) for number in partitions
+    ]
+    return [TopicPartition(topic, number, end) for number, (_, end) in found]
+
+
+def read(consumer: Consumer, begin: list[TopicPartition], count: int) -> list[tuple[int, str, bytes]]:
+    """(partition, key, value) of so many records that follow these places."""
+    consumer.assign(begin)
     found: list[tuple[int, str, bytes]] = []
     while len(found) < count:
         records = consumer.consume(TAKEN, 5)
         assert records, f"{len(found)} of {count} records arrived"
         found += [(record.partition(), record.key().decode(), record.value()) for record in records]
-    consumer.close()
     return found
 
 
 def test_every_message_arrives_where_it_belongs_and_reads_as_it_was(settings: Settings) -> None:
     messages = simulated()
+    consumer = Consumer(settings.kafka.client_config() | {"group.id": "test-send"})
+    begins = {topic: ends(consumer, topic) for topic in (USER_EVENTS, TRANSACTIONS)}
     assert send_all(settings, messages) == len(messages)
     registry = Registry(settings.registry.url)
-    for topic in (USER_EVENTS, TRANSACTIONS):
+    for topic, begin in begins.items():
         sent = [message for message in messages if message.topic == topic]
-        arrived = read(settings, topic, len(sent))
+        arrived = read(consumer, begin, len(sent))
         ids = registry.register(TOPICS[topic])
         schemas = {number: registry.resolve(number) for number in (*ids.values(), 0x7FFF_FFFF)}
         count = TOPICS[topic].partitions
@@ -76,6 +78,7 @@ def test_every_message_arrives_where_it_belongs_and_reads_as_it_was(settings: Se
             except Refused:
                 continue
         assert sorted(map(str, decoded)) == sorted(str({**decoded_defaults(topic), **value}) for value in good)
+    consumer.close()
 
 
 def decoded_defaults(topic: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, RepoConfig, ValueType
 from feast.infra.offline_stores.contrib.clickhouse_offline_store.clickhouse_source import ClickhouseSource
+from feast.infra.utils.clickhouse import connection_utils
 from feast.types import Float64, String
 
 from tests.support.clickhouse import Endpoint
@@ -37,7 +39,9 @@ def values(client: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(endpoint: Endpoint, values: str, tmp_path: Path) -> FeatureStore:
+def store(endpoint: Endpoint, values: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureStore:
+    # Feast keeps one client per thread, whatever the settings; another test's leads to another server.
+    monkeypatch.setattr(connection_utils, "thread_local", threading.local())
     login = endpoint.login()
     offline = {
         "type": "clickhouse",

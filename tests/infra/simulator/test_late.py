@@ -1,5 +1,6 @@
 """One late event changes one session of a closed day, in the truth as in the oracle."""
 
+from collections.abc import Sequence
 from datetime import date
 from random import Random
 
@@ -22,7 +23,7 @@ def test_one_session_grows_and_the_truth_follows(tenant: str) -> None:
     before = fold(as_log(shop.messages))
     late = late_event(shop.truth, Random(3), tenant, CLOSED, NOW + 1000)
     after = fold(as_log([*shop.messages, late.message]))
-    gone, come = set(before.sessions) - set(after.sessions), set(after.sessions) - set(before.sessions)
+    gone, come = rows_without(before.sessions, after.sessions), rows_without(after.sessions, before.sessions)
     assert [bounds(row) for row in gone] == [(tenant, late.before.session_id, late.before.start_ms, late.before.end_ms)]
     assert [bounds(row) for row in come] == [(tenant, late.after.session_id, late.after.start_ms, late.after.end_ms)]
     assert {row.engaged for row in gone} == {False} and {row.engaged for row in come} == {True}
@@ -61,6 +62,10 @@ def test_only_a_session_whose_event_can_touch_no_other_and_no_other_day_is_joine
     assert late_event(truth, Random(0), "north", CLOSED, NOW).before.session_id == "engaged"
     truth.add_session(lone("bounced", "2026-03-06 12:00", "2026-03-06 12:00"))
     assert late_event(truth, Random(0), "north", CLOSED, NOW).before.session_id == "bounced"
+
+
+def rows_without(rows: Sequence[Session], others: Sequence[Session]) -> list[Session]:
+    return [row for row in rows if row not in others]
 
 
 def bounds(row: Session) -> tuple[str, str, int, int]:
