@@ -59,6 +59,13 @@ class History:
         for _ in self.publisher(day):
             pass
 
+    def published(self) -> None:
+        """All events are streamed, and after the first midnight landed; the first day is published."""
+        self.tick()
+        self.until(DAY + AFTER_MIDNIGHT)
+        self.land()
+        self.publish(0)
+
     def publisher(self, day: int):  # type: ignore[no-untyped-def]  # a generator of steps
         lake = self.world.lakes["events"]
         assert lake.head is not None
@@ -123,10 +130,7 @@ def restart_below_commit(history: History) -> None:
 def group_level_choice(history: History) -> None:
     """A late event comes before the first one of a published session."""
     history.event(1300)
-    history.tick()
-    history.until(DAY + AFTER_MIDNIGHT)
-    history.land()
-    history.publish(0)
+    history.published()
     history.event(1290)
     history.checked()
 
@@ -134,10 +138,7 @@ def group_level_choice(history: History) -> None:
 def correction_of_figures(history: History) -> None:
     """A published session goes on."""
     history.event(1300)
-    history.tick()
-    history.until(DAY + AFTER_MIDNIGHT)
-    history.land()
-    history.publish(0)
+    history.published()
     history.event(1310, kind="purchase")
     history.checked()
 
@@ -145,10 +146,7 @@ def correction_of_figures(history: History) -> None:
 def correction_of_members(history: History) -> None:
     """A user of a published day has another session on it."""
     history.event(1300)
-    history.tick()
-    history.until(DAY + AFTER_MIDNIGHT)
-    history.land()
-    history.publish(0)
+    history.published()
     history.event(1310, session="s2")
     history.checked()
 
@@ -157,10 +155,7 @@ def members_that_stay(history: History) -> None:
     """One of two sessions of a user turns out to be another user's."""
     history.event(1300)
     history.event(1305, session="s2")
-    history.tick()
-    history.until(DAY + AFTER_MIDNIGHT)
-    history.land()
-    history.publish(0)
+    history.published()
     history.event(1310, session="s2", user="u1")
     history.checked()
 

@@ -13,25 +13,9 @@ import polars as pl
 from infra.clients.clickhouse import Client, migrate
 from schemas.tables import clickhouse_migrations
 from serving.merged import statements
+from streams.writes import WRITE_ORDER
 
-SPEED = (
-    "events_speed",
-    "events_cold",
-    "orders_speed",
-    "orders_cold",
-    "speed_sessions",
-    "speed_products",
-    "speed_duplicates",
-    "speed_dead_letters",
-    "speed_progress",
-    "speed_reach",
-    "speed_sightings",
-    "speed_alerts",
-    "speed_profiles",
-    "speed_inventory",
-    "speed_tickets",
-    "speed_signals",
-)
+SPEED = WRITE_ORDER
 BATCH = (
     "batch_events",
     "batch_sessions",
