@@ -114,6 +114,7 @@ def test_nothing_is_compressed_unasked(http: httpx.Client) -> None:
         ("lz4", lz4.frame.compress(b"1\ta\n2\tb\n")),
         ("", b"1\ta\n2\tb\n"),
     ],
+    ids=["gzip", "deflate", "zstd", "lz4", "plain"],
 )
 def test_bodies_may_be_compressed(http: httpx.Client, table: str, encoding: str, pressed: bytes) -> None:
     answer = http.post(
