@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import count
 from random import Random
 
-from infra.bench.store import write_live
+from infra.bench.moved import renamed
+from infra.bench.owner import Owned
+from infra.bench.store import live, write_rows
 from infra.bench.visits import Shop
 from infra.clients.clickhouse import Client, connect
 from infra.settings import ClickHouse
@@ -21,6 +24,7 @@ EVENTS_PER_SECOND = 20_000
 WARM_UP = 3
 EVENTS_PER_SESSION = 5
 _MEDIAN, _RARE = 50, 99
+_QUERY_S, _STOP_S = 30, 60
 
 
 @dataclass(frozen=True)
@@ -57,30 +61,49 @@ def questions(today: date, sessions_a_day: int) -> tuple[Question, ...]:
     )
 
 
-def measure(settings: ClickHouse, asked: Sequence[Question], repeats: int, seed: int) -> dict[str, float]:
-    """Name and percentile -> ms, of one reader that asks every question so many times."""
-    client = connect(settings, "analyst")
+@dataclass(frozen=True)
+class Patience:
+    """How often each question is asked, and after how many seconds a part of the measurement asks no more."""
+
+    repeats: int
+    seconds: float
+
+
+def measure(store: Owned, asked: Sequence[Question], patience: Patience, seed: int) -> dict[str, float]:
+    """Percentiles in ms and the server's CPU ms, by name, of one reader that asks every question so many times."""
+    client = connect(store.settings, "analyst", query_timeout_s=_QUERY_S)
+    each = Patience(patience.repeats, patience.seconds / len(asked))
+    times, spent = {}, {}
     try:
-        times = {question.name: _ask(client, question, repeats, Random(seed)) for question in asked}  # noqa: S311
+        for question in asked:
+            _warm(client, question, Random(seed))  # noqa: S311
+            before = store.cpu_seconds()
+            times[question.name] = _ask(client, question, each, Random(seed))  # noqa: S311
+            spent[question.name] = (store.cpu_seconds() - before) / len(times[question.name])
     finally:
         client.close()
-    return _percentiles(times)
+    return _percentiles(times) | {f"{name}_cpu_ms": round(seconds * 1000, 1) for name, seconds in spent.items()}
 
 
 def measure_together(
-    settings: ClickHouse, asked: Sequence[Question], repeats: int, today: date, seed: int
+    store: Owned, asked: Sequence[Question], patience: Patience, today: date, seed: int
 ) -> tuple[dict[str, float], float]:
-    """The same of several readers at once beside a load, and the events a second that the load has written."""
+    """Percentiles of several readers at once beside a load, and the events a second that the load has written."""
+    deadline = time.monotonic() + patience.seconds
 
     def reader(number: int) -> dict[str, list[float]]:
-        client = connect(settings, "analyst")
-        draw = Random(seed + number)  # noqa: S311
+        client = connect(store.settings, "analyst", query_timeout_s=_QUERY_S)
+        draw, times = Random(seed + number), {question.name: list[float]() for question in asked}  # noqa: S311
         try:
-            return {question.name: _ask(client, question, repeats, draw) for question in asked}
+            for _ in range(patience.repeats):
+                for question in asked:
+                    left = Patience(1, max(0.0, deadline - time.monotonic()))
+                    times[question.name] += _ask(client, question, left, draw)
         finally:
             client.close()
+        return times
 
-    with _load(settings, today, seed) as written, ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool, _load(store.settings, today, seed) as written:
         started, before = time.monotonic(), written()
         found = list(pool.map(reader, range(READERS)))
         rate = (written() - before) / (time.monotonic() - started)
@@ -88,11 +111,16 @@ def measure_together(
     return _percentiles(times), rate
 
 
-def _ask(client: Client, question: Question, repeats: int, draw: Random) -> list[float]:
+def _warm(client: Client, question: Question, draw: Random) -> None:
     for _ in range(WARM_UP):
         client.query_arrow(question.ask(draw))
-    times = []
-    for _ in range(repeats):
+
+
+def _ask(client: Client, question: Question, patience: Patience, draw: Random) -> list[float]:
+    """Times in ms: at least one, at most `repeats`, and none begins after the patience has ended."""
+    times: list[float] = []
+    deadline = time.monotonic() + patience.seconds
+    while not times or (len(times) < patience.repeats and time.monotonic() < deadline):
         sql = question.ask(draw)
         started = time.perf_counter()
         client.query_arrow(sql)
@@ -102,28 +130,34 @@ def _ask(client: Client, question: Question, repeats: int, draw: Random) -> list
 
 @contextmanager
 def _load(settings: ClickHouse, today: date, seed: int) -> Iterator[Callable[[], int]]:
-    """Writes a second's worth of new sessions each second, as the speed layer would; answers how many events so far."""
+    """Writes a second's worth of new sessions each second, as the speed layer would; answers how many events so far.
+
+    The sessions are folded once and then written again and again under other ids: the load is the server's.
+    """
+    shop = Shop(seed, prefix="load-")
+    rows = live(shop.day(today, EVENTS_PER_SECOND // EVENTS_PER_SESSION))
     stop, written = threading.Event(), [0]
 
     def write() -> None:
-        client, shop = connect(settings), Shop(seed, prefix="load-")
+        client = connect(settings, query_timeout_s=_QUERY_S)
         try:
-            while not stop.is_set():
+            for number in count():
+                if stop.is_set():
+                    return
                 started = time.monotonic()
-                events = shop.day(today, EVENTS_PER_SECOND // EVENTS_PER_SESSION)
-                write_live(client, events)
-                written[0] += events.height
+                write_rows(client, renamed(rows, "load-", f"load{number}-", shop.ends, number))
+                written[0] += rows["events_speed"].height
                 stop.wait(max(0.0, 1 - (time.monotonic() - started)))
         finally:
             client.close()
 
-    thread = threading.Thread(target=write, name="load")
-    thread.start()
-    try:
-        yield lambda: written[0]
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1, "load") as pool:
+        writing = pool.submit(write)
+        try:
+            yield lambda: written[0]
+        finally:
+            stop.set()
+            writing.result(_STOP_S)
 
 
 def _percentiles(times: Mapping[str, list[float]]) -> dict[str, float]:

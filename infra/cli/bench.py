@@ -84,38 +84,38 @@ def speed(
 
 @app.command()
 def serve(
-    scale: Annotated[
-        float,
-        typer.Option("--scale", min=0.001, max=1.0, help="Part of a million closed sessions and 200,000 open ones."),
-    ] = 1.0,
-    repeats: Annotated[int, typer.Option("--repeats", min=10, help="Times each question is asked, alone.")] = 100,
+    full: Annotated[
+        bool, typer.Option("--full", help="A million closed sessions and 200,000 open ones instead of a tenth of it.")
+    ] = False,
+    repeats: Annotated[int, typer.Option("--repeats", min=10, help="Times each question is asked, alone.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same store.")] = 7,
     as_json: Json = False,
 ) -> None:
     """Fill a store of its own with 30 closed days and an open one, and time the analysts' queries on it.
 
-    Example: [bold]rivermeet bench serve --scale 0.1 --json[/]
+    Example: [bold]rivermeet bench serve --full --json[/]
     """
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from infra.bench.owner import bench_store
-    from infra.bench.serve import measure, measure_together, questions
+    from infra.bench.serve import Patience, measure, measure_together, questions
     from infra.bench.store import Size
     from infra.settings import load_settings
 
-    size = Size(closed_sessions=round(1_000_000 * scale), open_sessions=round(200_000 * scale))
+    size = Size() if full else Size(closed_sessions=100_000, open_sessions=20_000)
     today = datetime.now(UTC).date()
     with progress("filling a store") as report, bench_store(load_settings(), size, today, seed, report) as store:
         asked = questions(today, size.closed_sessions // size.closed_days)
         report("one reader")
-        alone = measure(store, asked, repeats, seed)
+        alone = measure(store, asked, Patience(repeats, seconds=60), seed)
         report("readers together, beside a load")
-        together, rate = measure_together(store, asked, max(5, repeats // 10), today, seed)
+        together, rate = measure_together(store, asked, Patience(repeats // 10, seconds=60), today, seed)
     document = {
         **alone,
         **{f"concurrent_{name}": value for name, value in together.items()},
         "concurrent_events_per_second": round(rate),
-        "scale": scale,
+        **asdict(size),
         "load_average": round(os.getloadavg()[0], 1),
     }
     if as_json:
