@@ -20,6 +20,7 @@ class Code(IntEnum):
     FAILED = 1
     USAGE = 2
     NOT_RUNNING = 3
+    INCOMPLETE = 4
 
 
 class CommandError(Exception):
@@ -59,12 +60,12 @@ def _expected() -> tuple[type[Exception], ...]:
     from infra.bench.running import MeasurementFailed
     from infra.clients.clickhouse import StoreUnavailable
     from infra.jars import FetchFailedError
-    from infra.replay.rows import UnreadableRowError
+    from infra.replay.rows import UnreadableFileError
     from infra.send import SendError
     from infra.stack.errors import StackError
     from schemas.registry import RegistryUnavailable
 
-    ours = (CommandError, MeasurementFailed, StackError, FetchFailedError, SendError, UnreadableRowError)
+    ours = (CommandError, MeasurementFailed, StackError, FetchFailedError, SendError, UnreadableFileError)
     return (*ours, RegistryUnavailable, StoreUnavailable, ValidationError, TimeoutError)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.messages import USER_EVENTS, Message
-from infra.replay.rows import UnreadableRowError, read_rows, utc_ms
+from infra.replay.rows import Reject, UnreadableRowError, read_rows, strictly, utc_ms
 
 COLUMNS = (
     "event_time",
@@ -30,13 +30,14 @@ PROPERTIES = {
 CONTEXT = {"userAgent": "", "ip": "", "platform": "web", "referrer": None}
 
 
-def rees46_messages(path: Path, tenant_id: str = "default") -> Iterator[Message]:
-    """Yield the rows in the order of the file, one in memory at a time; raises UnreadableRowError."""
-    for number, row in read_rows(path, COLUMNS):
+def rees46_messages(path: Path, tenant_id: str = "default", reject: Reject = strictly) -> Iterator[Message]:
+    """Yield the rows in the order of the file, one in memory at a time. Raises UnreadableFileError."""
+    for number, row in read_rows(path, COLUMNS, reject):
         try:
             value = value_of(row, tenant_id)
         except (ValueError, KeyError) as problem:
-            raise UnreadableRowError(path, number, f"cannot read {problem}") from problem
+            reject(UnreadableRowError(path, number, f"cannot read {problem}"))
+            continue
         yield Message(USER_EVENTS, value["sessionId"], value["sessionId"], 2, value, value["timestamp"])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.messages import TRANSACTIONS, Message
-from infra.replay.rows import UnreadableRowError, read_rows, utc_ms
+from infra.replay.rows import Reject, UnreadableRowError, read_rows, strictly, utc_ms
 
 COLUMNS = (
     "InvoiceNo",
@@ -62,21 +62,23 @@ class Invoice:
         return "refunded" if self.total < 0 else "cancelled"
 
 
-def retail_messages(path: Path, tenant_id: str = "default") -> Iterator[Message]:
+def retail_messages(path: Path, tenant_id: str = "default", reject: Reject = strictly) -> Iterator[Message]:
     """Yield the invoices in the order of their first lines; a day's lines are in memory at a time.
 
-    Raises UnreadableRowError, also when an invoice comes up on a second day: it would be counted twice.
+    An invoice of which a line cannot be read is left out whole: its amount would be wrong. So is a line of an invoice
+    on a second day, which would count it twice. Raises UnreadableFileError.
     """
-    seen: set[str] = set()
-    for _, lines in groupby(read_lines(path), key=day_of):
+    sent: set[str] = set()
+    spoilt: set[str] = set()
+    for _, lines in groupby(read_invoice_lines(path, reject, spoilt), key=day_of):
         invoices: dict[str, Invoice] = {}
         for line in lines:
-            if line.invoice in seen:
-                raise UnreadableRowError(path, line.number, f"invoice {line.invoice} has lines on two days")
-            invoices.setdefault(line.invoice, Invoice()).lines.append(line)
-        seen.update(invoices)
-        for invoice in invoices.values():
-            yield message_of(invoice, tenant_id)
+            if line.invoice in sent:
+                reject(UnreadableRowError(path, line.number, f"invoice {line.invoice} has lines on two days"))
+            else:
+                invoices.setdefault(line.invoice, Invoice()).lines.append(line)
+        sent.update(invoices)
+        yield from (message_of(invoice, tenant_id) for name, invoice in invoices.items() if name not in spoilt)
 
 
 def day_of(line: Line) -> str:
@@ -84,21 +86,31 @@ def day_of(line: Line) -> str:
     return line.day
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of the file; raises UnreadableRowError."""
-    for number, row in read_rows(path, COLUMNS):
+def read_invoice_lines(path: Path, reject: Reject, spoilt: set[str]) -> Iterator[Line]:
+    """Yield the lines of the file that can be read; of others the invoice is put among the `spoilt`."""
+    for number, row in read_rows(path, COLUMNS, reject):
         try:
-            yield Line(
-                number,
-                row["InvoiceNo"],
-                row["StockCode"],
-                int(row["Quantity"]),
-                row["InvoiceDate"],
-                Decimal(row["UnitPrice"]),
-                row["CustomerID"].removesuffix(".0"),
-            )
+            yield line_of(number, row)
         except (ValueError, InvalidOperation) as problem:
-            raise UnreadableRowError(path, number, str(problem)) from problem
+            spoilt.add(row["InvoiceNo"])
+            reject(UnreadableRowError(path, number, f"{problem}; invoice {row['InvoiceNo']} is left out"))
+
+
+def line_of(number: int, row: dict[str, str]) -> Line:
+    """Return a row as a line. Raises ValueError, InvalidOperation."""
+    utc_ms(row["InvoiceDate"])
+    price = Decimal(row["UnitPrice"])
+    if not price.is_finite():
+        raise ValueError(f"{price} is no price")
+    return Line(
+        number,
+        row["InvoiceNo"],
+        row["StockCode"],
+        int(row["Quantity"]),
+        row["InvoiceDate"],
+        price,
+        row["CustomerID"].removesuffix(".0"),
+    )
 
 
 def message_of(invoice: Invoice, tenant_id: str) -> Message:

@@ -12,10 +12,11 @@ import polars as pl
 
 from schemas.codec import Schemas, Unencodable, encode_record
 from schemas.frames import TIMESTAMP
+from schemas.json_form import objection
 from schemas.subjects import subject
 from schemas.topics import MAX_RECORD_BYTES
 from schemas.verdicts import judge
-from serving.gate.contract import EVENTS, Intake, objection
+from serving.gate.contract import EVENTS, Intake
 
 Identity = tuple[str, ...]
 _NUMBERS = frozenset({bool, float})

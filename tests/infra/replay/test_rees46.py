@@ -1,11 +1,12 @@
 """The REES46 log: the published facts, and that they survive the mapping."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 
 from infra.replay.rees46 import COLUMNS, KINDS, rees46_messages
-from infra.replay.rows import UnreadableRowError
+from infra.replay.rows import UnreadableFileError, UnreadableRowError
 from tests.infra.replay.facts import REES46_FILE, Rees46Facts
 from tests.oracle.answer import Answer, fold
 from tests.oracle.feed import as_log
@@ -82,4 +83,24 @@ def test_a_kind_that_the_log_does_not_have_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(f"{','.join(COLUMNS)}\n{ROW.replace('cart', 'remove')}\n")
     with pytest.raises(UnreadableRowError, match=r"line 2: cannot read 'remove'"):
+        list(rees46_messages(path))
+
+
+def test_the_rows_after_one_that_cannot_be_read_follow(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    rows = [ROW, ROW.replace("cart", "remove"), "short", ROW.replace("furniture", "m\xf6bel"), ROW]
+    path.write_bytes("\n".join([",".join(COLUMNS), *rows]).encode("latin-1"))
+    told: list[UnreadableRowError] = []
+    assert len(list(rees46_messages(path, "shop", told.append))) == 2
+    assert [(error.line, error.why) for error in told] == [
+        (3, "cannot read 'remove'"),
+        (4, "1 fields instead of 9"),
+        (5, "not UTF-8"),
+    ]
+
+
+def test_a_file_that_ends_in_the_middle_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([",".join(COLUMNS), *[ROW] * 100]).encode())[:-20])
+    with pytest.raises(UnreadableFileError, match="check the format"):
         list(rees46_messages(path))

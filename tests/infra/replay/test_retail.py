@@ -10,7 +10,7 @@ import pytest
 
 from infra.messages import Message
 from infra.replay.retail import COLUMNS, retail_messages
-from infra.replay.rows import UnreadableRowError
+from infra.replay.rows import UnreadableFileError, UnreadableRowError
 from tests.infra.replay.facts import RETAIL_FILE, RetailFacts
 from tests.oracle.answer import Answer, fold
 from tests.oracle.feed import as_log
@@ -172,5 +172,20 @@ def test_a_row_that_does_not_fit_is_named(tmp_path: Path, row: str) -> None:
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(UnreadableRowError, match="header"):
+    with pytest.raises(UnreadableFileError, match="header"):
         read(path)
+
+
+def test_an_invoice_of_which_a_line_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "1,a,LAMP,2,2011-01-05 13:40:00,1.50,,France",
+        "2,a,LAMP,2,2011-01-05 13:40:00,1.50,,France",
+        "1,b,BAG,two,2011-01-05 13:40:00,1.50,,France",
+        "1,c",
+        "3,a,LAMP,2,2011-01-05 13:40:00,NaN,,France",
+    )
+    told: list[UnreadableRowError] = []
+    assert [message.key for message in retail_messages(path, "shop", told.append)] == ["2"]
+    assert [error.line for error in told] == [4, 5, 6]
+    assert "invoice 1 is left out" in str(told[0])
