@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -137,18 +137,37 @@ def target(table: Table, storage: Storage) -> Target:
 def append(table: Table, files: Iterable[str], properties: Mapping[str, str]) -> None:
     """Makes the files part of the table, with the properties, in one commit, if the table is still as `table` has it.
 
-    Raises `CommitFailedException` if somebody else has committed since `table` was loaded: pyiceberg would then append
-    to whatever the table is by now, and only the caller knows whether that is still right.
+    To be called by `batch.commits.commit`. Raises `CommitFailedException` if somebody has committed meanwhile.
     """
     from pyiceberg.io.pyarrow import parquet_files_to_data_files
 
-    table.metadata.properties["commit.retry.num-retries"] = "0"
     with (
         table.transaction() as transaction,
         transaction.update_snapshot(snapshot_properties=dict(properties)).merge_append() as appended,
     ):
         for file in parquet_files_to_data_files(table.io, table.metadata, iter(files)):
             appended.append_data_file(file)
+
+
+def exchange(table: Table, old: Collection[str], new: Iterable[str], properties: Mapping[str, str]) -> None:
+    """Puts files in the place of others in one commit. To be called as `append` is."""
+    from pyiceberg.io.pyarrow import parquet_files_to_data_files
+
+    gone = set(old)
+    with (
+        table.transaction() as transaction,
+        transaction.update_snapshot(snapshot_properties=dict(properties)).overwrite() as rewritten,
+    ):
+        for file in data_files(table):
+            if file.file_path in gone:
+                rewritten.delete_data_file(file)
+        for made in parquet_files_to_data_files(table.io, table.metadata, iter(new)):
+            rewritten.append_data_file(made)
+
+
+def data_files(table: Table) -> list[DataFile]:
+    """The data files of the table as it is now."""
+    return [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
 
 
 def files_of(table: Table, snapshot_id: int) -> tuple[LakeFile, ...]:

@@ -7,17 +7,15 @@ nothing, and its dead letters are written again at the same positions, by which 
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 
+from batch.commits import commit
 from batch.consume import Span
 from batch.lake import append, create_tables, load_table, target
 from batch.landings import LANDING, LandedRange, commits
@@ -29,10 +27,6 @@ from batch.workers import Workers
 from schemas.tables.lake import DEAD_LETTERS, LakeTable
 
 log = logging.getLogger(__name__)
-
-COMMITS = 8
-"""How often a commit is tried that others come before."""
-PAUSE_SECONDS = 0.1
 
 
 class Overtaken(Exception):
@@ -171,21 +165,14 @@ class Lander:
     def _commit(self, table: Table, have: Covered, staged: Sequence[Staged], landed: LandedRange) -> None:
         dead = [file for one in staged for file in one.dead_files]
         if dead:
-            self._append(lambda: load_table(self.catalog, DEAD_LETTERS), dead, {})
+            commit(lambda: load_table(self.catalog, DEAD_LETTERS), lambda now: append(now, dead, {}))
         loaded = [table]
         files = [file for one in staged for file in one.files]
-        self._append(lambda: loaded.pop() if loaded else self._unmoved(have), files, {LANDING: landed.to_json()})
-
-    def _append(self, load: Callable[[], Table], files: Sequence[str], properties: Mapping[str, str]) -> None:
-        """Appends, again if something else was committed at the same moment."""
-        for attempt in range(COMMITS):
-            try:
-                return append(load(), files, properties)
-            except CommitFailedException:
-                if attempt == COMMITS - 1:
-                    raise
-                time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - spreads attempts, no secret
-        return None
+        properties = {LANDING: landed.to_json()}
+        commit(
+            lambda: loaded.pop() if loaded else self._unmoved(have),
+            lambda now: append(now, files, properties),
+        )
 
     def _unmoved(self, have: Covered) -> Table:
         """The table of now, if it covers what it did: then what came between was maintenance. Raises `Overtaken`."""

@@ -7,10 +7,8 @@ files are deleted only when nothing names them and they are too old to be on the
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import takewhile
@@ -18,24 +16,21 @@ from itertools import takewhile
 import polars as pl
 from pyarrow import fs
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
-from pyiceberg.io.pyarrow import parquet_files_to_data_files
-from pyiceberg.manifest import DataFile
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import ancestors_of
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 
+from batch.commits import commit
 from batch.files import LakeFile, Target
 from batch.folding import piece, pieces
-from batch.lake import files_of, load_table, target
+from batch.lake import data_files, exchange, files_of, load_table, target
 from batch.landings import KEPT_FROM, LANDING, commits, properties_of
+from batch.scan import scan
 from batch.storage import Storage
 from schemas.tables.lake import LakeTable, to_arrow
 
 log = logging.getLogger(__name__)
-
-ATTEMPTS = 8
-PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -90,12 +85,12 @@ class Keeper:
             before = load_table(self.catalog, table)
         except NoSuchTableError:
             return None
-        files = len(_data_files(before))
+        files = len(data_files(before))
         kept_from = self._forget(table)
         days = self._compact(table)
         expired = self._expire(table)
         deleted = self._delete_orphans(load_table(self.catalog, table))
-        after = len(_data_files(load_table(self.catalog, table)))
+        after = len(data_files(load_table(self.catalog, table)))
         log.info("%s: %d files became %d, %d snapshots expired", table.name, files, after, expired)
         return TableUpkeep(table.name, tuple(days), files, after, expired, deleted, kept_from)
 
@@ -119,7 +114,8 @@ class Keeper:
         days = [d for d, own in by_day.items() if sum(file.rows < small for file in own) >= self.upkeep.small_files]
         for day in days:
             made = list(self._rewrite(table, target(found, self.storage), day, by_day[day]))
-            self._again(table, lambda now, day=day, made=made: _replace(now, by_day[day], made))  # type: ignore[misc]  # bound now
+            gone = [file.uri for file in by_day[day]]
+            self._again(table, lambda now, gone=gone, made=made: exchange(now, gone, made, {}))  # type: ignore[misc]  # bound now
         return days
 
     def _rewrite(self, table: LakeTable, into: Target, day: date, files: Sequence[LakeFile]) -> Iterator[str]:
@@ -137,16 +133,7 @@ class Keeper:
 
     def _again(self, table: LakeTable, change: Callable[[Table], int | None]) -> int | None:
         """Makes a change to the table as it is now, again if somebody else commits at the same moment."""
-        for attempt in range(ATTEMPTS):
-            found = load_table(self.catalog, table)
-            found.metadata.properties["commit.retry.num-retries"] = "0"
-            try:
-                return change(found)
-            except CommitFailedException:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - spreads attempts, no secret
-        return None
+        return commit(lambda: load_table(self.catalog, table), change)
 
     def _delete_orphans(self, table: Table) -> int:
         """Deletes what lies in the table's folder, is old, and is named by no snapshot nor by the table's metadata."""
@@ -190,35 +177,13 @@ class _Day:
         return rows.select(pl.col(name).cast(kind) for name, kind in kinds.items()).collect()
 
     def _rows(self) -> pl.LazyFrame:
-        names = [self.storage.polars(file.uri) for file in self.files]
-        schema = {
-            name: pl.Datetime("us", "UTC") if isinstance(kind, pl.Datetime) else kind
-            for name, kind in self.table.frame_schema.items()
-        }
-        return pl.scan_parquet(
-            [name for name, _ in names],
-            schema=schema,
-            missing_columns="insert",
-            extra_columns="ignore",
-            storage_options=names[0][1],
-            hive_partitioning=False,
-        )
+        return scan(self.storage, [file.uri for file in self.files], self.table.frame_schema)
 
 
 def _delete_before(table: Table, day: date) -> None:
     with table.transaction() as change:
         change.delete(f"day < '{day.isoformat()}'")
         change.set_properties({KEPT_FROM: day.isoformat()})
-
-
-def _replace(table: Table, old: Iterable[LakeFile], new: Iterable[str]) -> None:
-    gone = {file.uri for file in old}
-    with table.transaction() as change, change.update_snapshot().overwrite() as rewritten:
-        for file in _data_files(table):
-            if file.file_path in gone:
-                rewritten.delete_data_file(file)
-        for made in parquet_files_to_data_files(table.io, table.metadata, iter(new)):
-            rewritten.append_data_file(made)
 
 
 def _expire(table: Table, before: datetime) -> int:
@@ -237,10 +202,6 @@ def _expire(table: Table, before: datetime) -> int:
             change.set_properties(piece(first_left, commits(table, old[-1].snapshot_id)))
         ExpireSnapshots(change).by_ids([one.snapshot_id for one in old]).commit()
     return len(old)
-
-
-def _data_files(table: Table) -> list[DataFile]:
-    return [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
 
 
 def _named(table: Table) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,16 +59,7 @@ class Snapshot:
         held = [file for file in self.files if file.day in days and file.may_hold(share.partition)]
         if not held:
             return pl.LazyFrame(schema={name: kinds[name] for name in columns})
-        names = [self.storage.polars(file.uri) for file in held]
-        lake = {name: _stored(kind) for name, kind in kinds.items()}
-        rows = pl.scan_parquet(
-            [name for name, _ in names],
-            schema=lake,
-            missing_columns="insert",
-            extra_columns="ignore",
-            storage_options=names[0][1],
-            hive_partitioning=False,
-        )
+        rows = scan(self.storage, [file.uri for file in held], kinds)
         mine = (
             (pl.col("log_partition") == share.partition)
             & (pl.col("log_epoch") == share.epoch)
@@ -78,6 +69,21 @@ class Snapshot:
         if share.of > 1:
             rows = rows.filter(pl.struct(self.group).hash(seed=0) % share.of == share.number)
         return rows.select(pl.col(name).cast(kinds[name]) for name in columns)
+
+
+def scan(storage: Storage, files: Sequence[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """The rows of files of the lake or of results, in the types of the files; a column that a file lacks is null."""
+    if not files:
+        return pl.LazyFrame(schema=dict(columns))
+    named = [storage.polars(file) for file in files]
+    return pl.scan_parquet(
+        [name for name, _ in named],
+        schema={name: _stored(kind) for name, kind in columns.items()},
+        missing_columns="insert",
+        extra_columns="ignore",
+        storage_options=named[0][1],
+        hive_partitioning=False,
+    )
 
 
 def _stored(kind: pl.DataType) -> pl.DataType:

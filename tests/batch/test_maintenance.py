@@ -115,7 +115,7 @@ def test_upkeep_in_the_middle_of_a_landing_does_not_stop_it(
             keeper(lander, replace(NOW, orphans=timedelta(days=3))).keep(EVENTS)
         return staged
 
-    monkeypatch.setattr("batch.land.random.uniform", lambda *_: 0)
+    monkeypatch.setattr("batch.commits.random.uniform", lambda *_: 0)
     monkeypatch.setattr(Lander, "_stage", slow)
     land(lander, log, 2)
     assert rows(lander)["event_id"].sort().to_list() == ["0", "1", "2"]
