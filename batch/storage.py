@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlparse
 
 from pyarrow import fs
 
 LOCAL = ("", "file")
+
+
+class _Option(NamedTuple):
+    """What one option of an object store is called by each library."""
+
+    iceberg: str
+    pyarrow: str
+    polars: str
+
+
+_OPTIONS = (
+    _Option("s3.endpoint", "endpoint_override", "aws_endpoint_url"),
+    _Option("s3.region", "region", "aws_region"),
+    _Option("s3.access-key-id", "access_key", "aws_access_key_id"),
+    _Option("s3.secret-access-key", "secret_key", "aws_secret_access_key"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,13 +47,7 @@ class Storage:
 
     @cached_property
     def _s3(self) -> fs.FileSystem:
-        names = {
-            "endpoint_override": "s3.endpoint",
-            "region": "s3.region",
-            "access_key": "s3.access-key-id",
-            "secret_key": "s3.secret-access-key",
-        }
-        given = {ours: self.s3[theirs] for ours, theirs in names.items() if theirs in self.s3}
+        given = {one.pyarrow: self.s3[one.iceberg] for one in _OPTIONS if one.iceberg in self.s3}
         return fs.S3FileSystem(**given, force_virtual_addressing=self.s3.get("s3.path-style-access") == "false")
 
     def polars(self, uri: str) -> tuple[str, dict[str, str] | None]:
@@ -45,13 +55,7 @@ class Storage:
         parsed = urlparse(uri)
         if parsed.scheme in LOCAL:
             return unquote(parsed.path), None
-        names = {
-            "aws_endpoint_url": "s3.endpoint",
-            "aws_region": "s3.region",
-            "aws_access_key_id": "s3.access-key-id",
-            "aws_secret_access_key": "s3.secret-access-key",
-        }
-        options = {ours: self.s3[theirs] for ours, theirs in names.items() if theirs in self.s3}
+        options = {one.polars: self.s3[one.iceberg] for one in _OPTIONS if one.iceberg in self.s3}
         return uri.replace("s3a://", "s3://", 1), options | {"aws_allow_http": "true"}
 
     def delete(self, uri: str) -> None:
