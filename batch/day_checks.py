@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+import polars as pl
 
 from batch.datasets import Dataset
+from batch.engine import Derived, Engine, Milliseconds, Property, Rows
 from batch.publication import landed_until
 from batch.snapshot import Pinned
 from schemas import gates
@@ -25,21 +25,30 @@ _IDENTITY = {"events": (*GROUP, "event_id"), "orders": SAME_FACT}
 _TIME = {"events": "event_time", "orders": "order_time"}
 
 
-def of_rows(rows: DataFrame, dataset: Dataset, day: date) -> Iterator[Check]:
+RECORD_MS = "record_ms"
+"""The column that `of_rows` takes the time of a record from."""
+ORDER_ID = "order_id"
+
+
+def needed(dataset: Dataset) -> list[Derived]:
+    """The columns that `of_rows` needs beside those of the table."""
+    return [Milliseconds(RECORD_MS, _TIME[dataset.name])]
+
+
+def of_rows(engine: Engine[Rows], rows: Rows, dataset: Dataset, day: date) -> Iterator[Check]:
     """What the rows of a day say."""
-    time = _TIME[dataset.name]
-    positions = rows.groupBy(*POSITION, *_IDENTITY[dataset.name]).agg(F.max(F.unix_millis(time)).alias("millis"))
-    each = positions.groupBy(*_IDENTITY[dataset.name]).agg(F.count("*").alias("n"), F.max("millis").alias("last"))
-    counted = each.agg(F.sum("n").alias("rows"), F.count("*").alias("distinct"), F.max("last").alias("last")).first()
-    if counted is None or not counted["rows"]:
+    [counted] = engine.frame(engine.sql(_repeated(dataset), rows=rows), _COUNTED).to_dicts()
+    if not counted["records"]:
         return
-    yield gates.DUPLICATES.judge(counted["rows"] - counted["distinct"], counted["rows"])
+    yield gates.DUPLICATES.judge(counted["records"] - counted["facts"], counted["records"])
     end = start_of(day + timedelta(days=1)).timestamp()
-    silent = (end - counted["last"] / 1000) / 3600
+    silent = (end - counted["last_ms"] / 1000) / 3600
     meaning = f"the last record lies within {gates.SILENT_HOURS} hours of the end of the day"
     yield Check("fresh", Severity.WARN, meaning, silent <= gates.SILENT_HOURS, 0, f"{silent:.1f} hours before")
     if dataset.name == "events":
-        yield from _of_groups(rows)
+        [found] = engine.frame(engine.sql(_GROUPS, rows=rows), _FOUND).to_dicts()
+        yield gates.LONG_GROUPS.judge(found["in_long_groups"], found["events"])
+        yield gates.SHARED_SESSIONS.judge(found["shared_groups"], found["groups_found"])
 
 
 def of_landings(dataset: Dataset, pinned: Pinned, day: date) -> Iterator[Check]:
@@ -63,53 +72,77 @@ def of_landings(dataset: Dataset, pinned: Pinned, day: date) -> Iterator[Check]:
     yield gates.volume(pinned.landed_rows([day]), [rows for rows in before if rows])
 
 
-def across(events: DataFrame, orders: DataFrame, day: date) -> Iterator[Check]:
+def across(engine: Engine[Rows], events: Rows, orders: Rows, day: date) -> Iterator[Check]:
     """Orders against the purchase events that name them by their property `orderId`, of the day and the one before.
 
-    Where no event names an order, there is nothing to compare, and nothing is said.
+    Takes events of both days, and orders of these and the day after. Where no event names an order, there is nothing to
+    compare, and nothing is said.
     """
-    near = [day - timedelta(days=1), day]
-    named = F.element_at("properties", F.lit("orderId")).alias("transaction_id")
-    bought = events.where(F.col("day").isin(near) & (F.col("event_type") == "purchase"))
-    seen = bought.select("tenant_id", "day", named).where("transaction_id IS NOT NULL").persist()
-    try:
-        yield from _across(seen, orders.where(F.col("day").isin([*near, day + timedelta(days=1)])), day)
-    finally:
-        seen.unpersist()
+    named = engine.derive(events, [Property(ORDER_ID, "properties", "orderId")])
+    with engine.kept(engine.sql(_NAMED, events=named)) as seen:
+        [counted] = engine.frame(engine.sql(_silent(day), seen=seen, orders=orders), _SILENT).to_dicts()
+        if not counted["orders_done"]:
+            return
+        yield gates.ORDERS_WITHOUT_EVENT.judge(counted["silent"], counted["orders_done"])
+        yield gates.REVENUE_WITHOUT_EVENT.judge(counted["silent_amount"] or 0, counted["amount"] or 0)
+        [missed] = engine.frame(engine.sql(_missing(day), seen=seen, orders=orders), _MISSED).to_dicts()
+        yield gates.EVENTS_WITHOUT_ORDER.judge(missed["missing"], missed["named"])
 
 
-def _across(seen: DataFrame, orders: DataFrame, day: date) -> Iterator[Check]:
-    keys = ["tenant_id", "transaction_id"]
-    tenants = seen.select("tenant_id").distinct()
-    facts = orders.join(F.broadcast(tenants), "tenant_id", "left_semi").where("status = 'completed'")
-    done = facts.where(F.col("day") == day).groupBy(*keys).agg(F.max("amount_minor").alias("amount"))
-    marked = done.join(seen.select(*keys).distinct().withColumn("seen", F.lit(1)), keys, "left")
-    silent = F.col("seen").isNull()
-    counted = marked.agg(
-        F.count("*").alias("orders"),
-        F.count_if(silent).alias("silent"),
-        F.sum("amount").alias("amount"),
-        F.sum(F.when(silent, F.col("amount"))).alias("silent_amount"),
-    ).first()
-    if counted is None or not counted["orders"]:
-        return
-    yield gates.ORDERS_WITHOUT_EVENT.judge(counted["silent"], counted["orders"])
-    yield gates.REVENUE_WITHOUT_EVENT.judge(counted["silent_amount"] or 0, counted["amount"] or 0)
-    named = seen.where(F.col("day") == day).select(*keys).distinct()
-    missing = named.join(orders.select(*keys).distinct(), keys, "left_anti").count()
-    yield gates.EVENTS_WITHOUT_ORDER.judge(missing, named.count())
+def _whole(*names: str) -> dict[str, pl.DataType]:
+    return dict.fromkeys(names, pl.Int64())
 
 
-def _of_groups(rows: DataFrame) -> Iterator[Check]:
-    users = F.count_distinct("user_id")
-    groups = rows.groupBy(*GROUP).agg(F.count("*").alias("n"), users.alias("users"))
-    long = F.col("n") > gates.GROUP_EVENTS
-    found = groups.agg(
-        F.count("*").alias("groups"),
-        F.sum("n").alias("events"),
-        F.sum(F.when(long, F.col("n")).otherwise(0)).alias("long"),
-        F.count_if(F.col("users") > 1).alias("shared"),
-    ).first()
-    if found is not None and found["groups"]:
-        yield gates.LONG_GROUPS.judge(found["long"], found["events"])
-        yield gates.SHARED_SESSIONS.judge(found["shared"], found["groups"])
+_COUNTED = _whole("records", "facts", "last_ms")
+_FOUND = _whole("groups_found", "events", "in_long_groups", "shared_groups")
+_SILENT = _whole("orders_done", "silent", "amount", "silent_amount")
+_MISSED = _whole("named", "missing")
+
+
+def _repeated(dataset: Dataset) -> str:
+    identity = ", ".join(_IDENTITY[dataset.name])
+    positions = f"""
+        SELECT {identity}, MAX({RECORD_MS}) AS last_ms FROM {{rows}}
+        GROUP BY {", ".join(dict.fromkeys((*POSITION, *_IDENTITY[dataset.name])))}
+    """
+    facts = f"SELECT COUNT(*) AS n, MAX(last_ms) AS last_ms FROM ({positions}) AS positions GROUP BY {identity}"
+    return f"SELECT SUM(n) AS records, COUNT(*) AS facts, MAX(last_ms) AS last_ms FROM ({facts}) AS facts"
+
+
+_GROUPS = f"""
+    SELECT COUNT(*) AS groups_found, SUM(n) AS events,
+        SUM(CASE WHEN n > {gates.GROUP_EVENTS} THEN n ELSE 0 END) AS in_long_groups,
+        SUM(CASE WHEN users > 1 THEN 1 ELSE 0 END) AS shared_groups
+    FROM (
+        SELECT COUNT(*) AS n, COUNT(DISTINCT user_id) AS users FROM {{rows}} GROUP BY {", ".join(GROUP)}
+    ) AS each_group
+"""
+
+_NAMED = f"""
+    SELECT tenant_id, day, {ORDER_ID} FROM {{events}} WHERE event_type = 'purchase' AND {ORDER_ID} IS NOT NULL
+"""
+
+
+def _silent(day: date) -> str:
+    """Completed orders of the day, of tenants whose events name orders, and those of them that no event names."""
+    return f"""
+        SELECT COUNT(*) AS orders_done, SUM(amount) AS amount,
+            SUM(CASE WHEN named.{ORDER_ID} IS NULL THEN 1 ELSE 0 END) AS silent,
+            SUM(CASE WHEN named.{ORDER_ID} IS NULL THEN amount END) AS silent_amount
+        FROM (
+            SELECT tenant_id, transaction_id, MAX(amount_minor) AS amount FROM {{orders}}
+            WHERE status = 'completed' AND day = DATE '{day}' AND tenant_id IN (SELECT tenant_id FROM {{seen}})
+            GROUP BY tenant_id, transaction_id
+        ) AS done LEFT JOIN (SELECT DISTINCT tenant_id, {ORDER_ID} FROM {{seen}}) AS named
+        ON named.tenant_id = done.tenant_id AND named.{ORDER_ID} = done.transaction_id
+    """
+
+
+def _missing(day: date) -> str:
+    """Orders that events of the day name, and those of them that are not there."""
+    return f"""
+        SELECT COUNT(*) AS named, SUM(CASE WHEN facts.transaction_id IS NULL THEN 1 ELSE 0 END) AS missing
+        FROM (SELECT DISTINCT tenant_id, {ORDER_ID} FROM {{seen}} WHERE day = DATE '{day}') AS named
+        LEFT JOIN (SELECT DISTINCT tenant_id, transaction_id FROM {{orders}}) AS facts
+        ON facts.tenant_id = named.tenant_id AND facts.transaction_id = named.{ORDER_ID}
+    """

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-
+from batch.engine import Derived, Extreme, Milliseconds
 from schemas.checks import WHITE_SPACE, Between, InSet, MaxLength, NotAfter, NotBlank, Rule, Severity
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,16 +38,14 @@ def not_null(columns: Iterable[str]) -> Iterator[Expectation]:
         yield Expectation(f"{column}_not_null", _NOT_NULL, arguments, Severity.FAIL, f"{column} is never null")
 
 
-def with_derived(rows: DataFrame, rules: Iterable[Rule]) -> DataFrame:
-    """The rows with the columns that some expectations speak of: differences of times, extremes of lists."""
+def derived(rules: Iterable[Rule]) -> Iterator[Derived]:
+    """The columns that some expectations speak of: differences of times, extremes of lists."""
     for rule in rules:
+        column, _, field = rule.column.partition(".")
         if isinstance(rule.check, NotAfter):
-            ahead = F.unix_millis(rule.column) - F.unix_millis(rule.check.other)
-            rows = rows.withColumn(_difference(rule.column, rule.check), ahead)
-        elif "." in rule.column:
-            low, high = _extremes(rule.column)
-            rows = rows.withColumn(low, F.array_min(rule.column)).withColumn(high, F.array_max(rule.column))
-    return rows
+            yield Milliseconds(_difference(column, rule.check), column, rule.check.other)
+        elif field:
+            yield from (Extreme(name, column, field, least) for name, least in _extremes(rule.column).items())
 
 
 _NOT_NULL = "ExpectColumnValuesToNotBeNull"
@@ -80,8 +76,9 @@ def _difference(column: str, check: NotAfter) -> str:
     return f"{column}_after_{check.other}_ms"
 
 
-def _extremes(column: str) -> tuple[str, str]:
-    return f"{column.replace('.', '_')}_least", f"{column.replace('.', '_')}_greatest"
+def _extremes(column: str) -> dict[str, bool]:
+    """Name of the column -> whether it is the least value."""
+    return {f"{column.replace('.', '_')}_least": True, f"{column.replace('.', '_')}_greatest": False}
 
 
 def _time(milliseconds: int) -> datetime:

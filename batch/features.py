@@ -1,4 +1,4 @@
-"""Features in Spark: a day is reduced to its day tables, and 30 days of these are folded into the features of the day.
+"""Features: a day is reduced to its day tables, and 30 days of these are folded into the features of the day.
 
 Only wiring: what a row means stands in `schemas`. Each write overwrites its days and names the recomputes that it was
 made from in the snapshot's properties, so that doing it again changes nothing and every value can be traced.
@@ -10,17 +10,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
-from functools import reduce
+from typing import Generic
 
 import polars as pl
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-from pyspark.sql.pandas.types import from_arrow_schema
 
-from batch.lake import spark_name
-from batch.partitions import ROWS_PER_PARTITION, WholePartition
+from batch.engine import Engine, Fold, Overwrite, Rows
 from batch.results import RESULT_TABLES, Manifest, Results
-from schemas.tables.lake import LakeTable, from_arrow
+from schemas.tables.lake import LakeTable
 
 INPUTS = "rivermeet.inputs"
 """The snapshot property that says what a write was made from."""
@@ -91,58 +87,47 @@ class FeatureReport:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Wiring(Generic[Rows]):
     """What every reduction and fold needs."""
 
-    spark: SparkSession
+    engine: Engine[Rows]
     results: Results
-    partitions: int
 
     def reduce_days(self, inputs: Inputs, tables: Sequence[DayTable]) -> None:
         """Overwrites the days of the recomputes in the day tables."""
         for manifest in inputs.manifests:
             for one in (table for table in tables if table.dataset == manifest.dataset):
-                which = F.col("day").isin(list(manifest.days)) & (F.col("source") == manifest.dataset)
-                self._overwrite(one.table, self._reduced(manifest, one), which, inputs.trace)
+                which = Overwrite(one.table, manifest.days, manifest.dataset)
+                self.engine.overwrite(which, self._reduced(manifest, one), {INPUTS: inputs.trace.to_json()})
 
-    def window(self, table: LakeTable, day: date, days: int) -> DataFrame:
+    def window(self, table: LakeTable, day: date, days: int) -> Rows:
         """The rows of a day table of so many days that end with `day`."""
-        first = day - timedelta(days=days - 1)
-        return self.spark.table(spark_name(table)).where(F.col("day").between(first, day))
+        return self.engine.window(table, day - timedelta(days=days - 1), day)
 
-    def together(self, rows: DataFrame, stored: DataFrame, *keys: str) -> DataFrame:
-        """The rows with those of one key in one partition, of a size that follows from the stored rows behind them.
-
-        Those are counted from the metadata of their files, without reading or computing anything.
-        """
-        return rows.repartition(max(self.partitions, -(-stored.count() // ROWS_PER_PARTITION)), *keys)
-
-    def collected(self, rows: DataFrame, table: LakeTable, value: str = "rows") -> pl.DataFrame:
+    def collected(self, rows: Rows, table: LakeTable, value: str = "rows") -> pl.DataFrame:
         """Partial counts of all workers, added up: small by construction."""
-        keys = [name for name in table.frame_schema if name != value]
-        summed = rows.groupBy(*keys).agg(F.sum(value).alias(value))
-        return from_arrow(summed.select(*table.frame_schema).toArrow(), table.frame_schema)
+        return self.engine.frame(self._summed(rows, table, value), table.frame_schema)
 
-    def write(self, table: LakeTable, parts: Sequence[DataFrame], inputs: Inputs) -> dict[str, int]:
+    def write(self, table: LakeTable, parts: Sequence[Rows], inputs: Inputs) -> dict[str, int]:
         """Overwrites the days of the inputs with the parts, one per day; answers the rows by day."""
-        which = F.col("day").isin(list(inputs.days))
-        self._overwrite(table, reduce(DataFrame.unionByName, parts), which, inputs.trace)
-        written = self.spark.table(spark_name(table)).where(which).groupBy("day").count().collect()
-        return {str(row.day): row["count"] for row in written}
+        columns = ", ".join(table.frame_schema)
+        named = {f"part_{number}": part for number, part in enumerate(parts)}
+        rows = self.engine.sql(" UNION ALL ".join(f"SELECT {columns} FROM {{{name}}}" for name in named), **named)
+        self.engine.overwrite(Overwrite(table, inputs.days), rows, {INPUTS: inputs.trace.to_json()})
+        stored = self.engine.window(table, inputs.days[0], inputs.days[-1])
+        counted = self.engine.sql("SELECT day, COUNT(*) AS n FROM {stored} GROUP BY day", stored=stored)
+        by_day = dict(self.engine.frame(counted, {"day": pl.Date(), "n": pl.Int64()}).sort("day").rows())
+        return {str(day): by_day[day] for day in inputs.days if day in by_day}
 
-    def _reduced(self, manifest: Manifest, one: DayTable) -> DataFrame:
+    def _reduced(self, manifest: Manifest, one: DayTable) -> Rows:
         whole = RESULT_TABLES[one.source]
         needed = replace(whole, columns={name: whole.columns[name] for name in one.columns}, day_of="day")
         files = [self.results.uri(manifest.dataset, manifest.run, name) for name in manifest.files[one.source]]
-        schema = from_arrow_schema(whole.arrow_schema)
-        rows = self.spark.read.schema(schema).parquet(*files) if files else self.spark.createDataFrame([], schema)
-        rows = self.together(rows.select(*needed.frame_schema), rows, *one.keys)
-        made = WholePartition(one.reduce, needed, one.table).on(rows)
-        if not one.sums:
-            return made
-        keys = [name for name in one.table.frame_schema if name != one.sums]
-        return made.groupBy(*keys).agg(F.sum(one.sums).alias(one.sums))
+        rows = self.engine.read(files, whole)
+        made = self.engine.fold(self.engine.together(rows, rows, one.keys), Fold(one.reduce, needed, one.table))
+        return self._summed(made, one.table, one.sums) if one.sums else made
 
-    def _overwrite(self, table: LakeTable, rows: DataFrame, which: Column, trace: Trace) -> None:
-        made = rows.select(*table.frame_schema).writeTo(spark_name(table))
-        made.option(f"snapshot-property.{INPUTS}", trace.to_json()).overwrite(which)
+    def _summed(self, rows: Rows, table: LakeTable, value: str) -> Rows:
+        keys = ", ".join(name for name in table.frame_schema if name != value)
+        statement = f"SELECT {keys}, CAST(SUM({value}) AS BIGINT) AS {value} FROM {{made}} GROUP BY {keys}"
+        return self.engine.sql(statement, made=rows)

@@ -8,18 +8,18 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.storagelevel import StorageLevel
+import polars as pl
 
 from batch.datasets import Dataset
-from batch.day_checks import across, of_landings, of_rows
-from batch.expectations import Expectation, compiled, not_null, with_derived
-from batch.snapshot import Pinned, rows_of
+from batch.day_checks import across, needed, of_landings, of_rows
+from batch.engine import Derived, Engine, Rows
+from batch.expectations import Expectation, compiled, derived, not_null
+from batch.snapshot import Pinned
 from schemas.checks import Severity
 from schemas.frames import POSITION
 from schemas.gates import Check
@@ -59,27 +59,41 @@ class GateReport:
         return json.dumps(asdict(self), default=str, indent=1)
 
 
-def validate(spark: SparkSession, dataset: Dataset, pinned: Pinned, day: date, state: Path) -> GateReport:
+def validate(engine: Engine[Rows], dataset: Dataset, pinned: Pinned, day: date, state: Path) -> GateReport:
     """Holds one day of a pinned snapshot against its rules; report and Data Docs are kept under `state`."""
     rules = rules_for(dataset.contract)
-    rows = rows_of(spark, pinned).where(f"day = DATE'{day}'")
-    rows = with_derived(rows, rules).drop("properties", "experiments", "items").persist(StorageLevel.MEMORY_AND_DISK)
     folder = state / "gate" / dataset.name / day.isoformat() / str(pinned.snapshot_id)
     expected = [e for rule in rules for e in compiled(rule)]
     asked = [*not_null(dataset.never_null), *expected, *_of_day(pinned, day)]
-    try:
-        found = rows.count()
-        checks = [*_run(rows, asked, folder / "docs"), *of_rows(rows, dataset, day), *of_landings(dataset, pinned, day)]
-    finally:
-        rows.unpersist()
-    return _kept(GateReport.of(dataset.name, day, pinned.snapshot_id, found, checks, str(folder / "docs")), folder)
+    columns = [*derived(rules), *needed(dataset)]
+    found = engine.derive(engine.pinned(pinned, [day]), columns)
+    with engine.kept(engine.sql(_flat(dataset, columns), rows=found)) as rows:
+        [[counted]] = engine.frame(engine.sql(_COUNT, rows=rows), {"n": pl.Int64()}).rows()
+        checks = [
+            *_run(engine, rows, asked, folder / "docs"),
+            *of_rows(engine, rows, dataset, day),
+            *of_landings(dataset, pinned, day),
+        ]
+    report = GateReport.of(dataset.name, day, pinned.snapshot_id, counted, checks, str(folder / "docs"))
+    return _kept(report, folder)
 
 
-def validate_across(spark: SparkSession, events: Pinned, orders: Pinned, day: date, state: Path) -> GateReport:
+def validate_across(engine: Engine[Rows], events: Pinned, orders: Pinned, day: date, state: Path) -> GateReport:
     """Holds the orders of a day against the events that speak of them. The report names the snapshot of events."""
-    checks = list(across(rows_of(spark, events), rows_of(spark, orders), day))
+    before, after = day - timedelta(days=1), day + timedelta(days=1)
+    rows = engine.pinned(events, [before, day]), engine.pinned(orders, [before, day, after])
+    checks = list(across(engine, *rows, day))
     folder = state / "gate" / ACROSS / day.isoformat() / f"{events.snapshot_id}-{orders.snapshot_id}"
     return _kept(GateReport.of(ACROSS, day, events.snapshot_id, 0, checks, ""), folder)
+
+
+_COUNT = "SELECT COUNT(*) AS n FROM {rows}"
+
+
+def _flat(dataset: Dataset, more: Sequence[Derived]) -> str:
+    """The columns of single values, which expectations speak of."""
+    flat = [name for name, kind in dataset.table.frame_schema.items() if not kind.is_nested()]
+    return f"SELECT {', '.join((*flat, *(column.name for column in more)))} FROM {{rows}}"
 
 
 def _kept(report: GateReport, folder: Path) -> GateReport:
@@ -109,7 +123,7 @@ def _of_day(pinned: Pinned, day: date) -> Iterator[Expectation]:
     )
 
 
-def _run(rows: DataFrame, asked: Sequence[Expectation], docs: Path) -> list[Check]:
+def _run(engine: Engine[Rows], rows: Rows, asked: Sequence[Expectation], docs: Path) -> list[Check]:
     """Asks all at once for success, which is one pass over the rows, and then only what is broken for details."""
     with _quiet():
         import great_expectations as gx
@@ -117,12 +131,7 @@ def _run(rows: DataFrame, asked: Sequence[Expectation], docs: Path) -> list[Chec
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         context.add_data_docs_site("local", _site(docs))
-        data = (
-            context.data_sources.add_spark("lake")
-            .add_dataframe_asset("day")
-            .add_batch_definition_whole_dataframe("day")
-        )
-        ask = partial(_ask, context, data, rows)
+        ask = partial(_ask, context, *engine.expectable(context, rows))
         outcomes = ask("day", asked, "BOOLEAN_ONLY")
         broken = [one for one in asked if not outcomes[one.name].success]
         outcomes |= ask("broken", broken, "SUMMARY") if broken else {}
@@ -130,9 +139,7 @@ def _run(rows: DataFrame, asked: Sequence[Expectation], docs: Path) -> list[Chec
     return [_check(one, outcomes[one.name]) for one in asked]
 
 
-def _ask(
-    context: Any, data: Any, rows: DataFrame, suite: str, asked: Sequence[Expectation], detail: str
-) -> dict[str, Any]:
+def _ask(context: Any, data: Any, rows: Any, suite: str, asked: Sequence[Expectation], detail: str) -> dict[str, Any]:
     """Name of each expectation -> what Great Expectations answers."""
     import great_expectations as gx
 

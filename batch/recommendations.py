@@ -7,11 +7,9 @@ from datetime import date
 from functools import partial
 
 import polars as pl
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
+from batch.engine import Fold, Rows
 from batch.features import DayTable, FeatureReport, Inputs, Wiring
-from batch.partitions import WholePartition
 from schemas import pairs, product_activity, quintiles
 from schemas.frames import GROUP, ORDER_COLUMNS
 from schemas.product_activity import BAND_KEYS
@@ -50,7 +48,7 @@ TABLES = (
 )
 
 
-def generate(wiring: Wiring, inputs: Inputs) -> FeatureReport:
+def generate(wiring: Wiring[Rows], inputs: Inputs) -> FeatureReport:
     """Writes the day tables of products, and the features and neighbours of every day of the inputs."""
     wiring.reduce_days(inputs, TABLES)
     features = [_features(wiring, day) for day in inputs.days]
@@ -62,39 +60,55 @@ def generate(wiring: Wiring, inputs: Inputs) -> FeatureReport:
     return FeatureReport(inputs.trace.runs, inputs.days, written)
 
 
-def _features(wiring: Wiring, day: date) -> DataFrame:
+def _features(wiring: Wiring[Rows], day: date) -> Rows:
+    engine = wiring.engine
     window = wiring.window(PRODUCT_ACTIVITY, day, product_activity.WINDOW)
-    activity = wiring.together(window, window, *_PRODUCT)
-    rates = WholePartition(product_activity.shop_rates, PRODUCT_ACTIVITY, _RATES).on(activity)
-    summed = rates.groupBy("tenant_id", "day").agg(*[F.sum(name).alias(name) for name in _COUNTS])
-    fold = partial(product_activity.product_features, rates=pl.DataFrame(pl.from_arrow(summed.toArrow())), day=day)
-    features = WholePartition(fold, PRODUCT_ACTIVITY, PRODUCT_FEATURES).on(activity)
-    counts = wiring.collected(WholePartition(product_activity.priced, PRODUCT_FEATURES, _PRICES).on(features), _PRICES)
+    activity = engine.together(window, window, _PRODUCT)
+    parts = engine.fold(activity, Fold(product_activity.shop_rates, PRODUCT_ACTIVITY, _RATES))
+    rates = engine.frame(engine.sql(_SHOP_RATES, parts=parts), _RATES.frame_schema)
+    fold = partial(product_activity.product_features, rates=rates, day=day)
+    features = engine.fold(activity, Fold(fold, PRODUCT_ACTIVITY, PRODUCT_FEATURES))
+    counts = wiring.collected(engine.fold(features, Fold(product_activity.priced, PRODUCT_FEATURES, _PRICES)), _PRICES)
     scores = quintiles.scores(counts, BAND_KEYS)
     banded = partial(product_activity.with_bands, scores=scores)
-    return WholePartition(banded, PRODUCT_FEATURES, PRODUCT_FEATURES).on(features)
+    return engine.fold(features, Fold(banded, PRODUCT_FEATURES, PRODUCT_FEATURES))
 
 
-def _neighbours(wiring: Wiring, day: date) -> DataFrame:
+def _neighbours(wiring: Wiring[Rows], day: date) -> Rows:
+    engine = wiring.engine
     window = wiring.window(CO_OCCURRENCE, day, pairs.WINDOW)
-    rows = wiring.together(_both_ways(window, day), window, "tenant_id", "kind", "product_id")
-    return WholePartition(partial(pairs.neighbours, day=day), _PAIRS, PRODUCT_PAIRS).on(rows)
+    rows = engine.together(engine.sql(_both_ways(day), stored=window), window, ("tenant_id", "kind", "product_id"))
+    return engine.fold(rows, Fold(partial(pairs.neighbours, day=day), _PAIRS, PRODUCT_PAIRS))
 
 
-def _both_ways(window: DataFrame, day: date) -> DataFrame:
+_SHOP_RATES = f"""
+    SELECT tenant_id, day, {", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _COUNTS)}
+    FROM {{parts}} GROUP BY tenant_id, day
+"""
+
+
+def _both_ways(day: date) -> str:
     """The pairs of the window, each product in turn the first, with how many baskets hold either, and how many are."""
-    shop = ["tenant_id", "source"]
-    counts = window.groupBy(*shop, "product_a", "product_b").agg(F.sum("baskets").alias("baskets"))
-    total = counts.where(F.col("product_a") == pairs.ALL).select(*shop, "baskets")
-    own = counts.where("product_a = product_b").select(*shop, F.col("product_a").alias("product"), "baskets")
-    both = counts.where(f"product_a < product_b AND baskets >= {pairs.LEAST_BASKETS}")
-    names = ("product_id", "neighbour_id", "baskets_with_both")
-    ways = [both.select(*shop, *way, "baskets").toDF(*shop, *names) for way in _WAYS]
-    found = ways[0].unionByName(ways[1]).join(total, shop)
-    for product, count in (("product_id", "baskets_with_product"), ("neighbour_id", "baskets_with_neighbour")):
-        found = found.join(own.toDF(*shop, product, count), [*shop, product])
-    kind = F.element_at(F.create_map(*[F.lit(part) for pair in pairs.KINDS.items() for part in pair]), F.col("source"))
-    return found.withColumn("kind", kind).withColumn("day", F.lit(day)).select(*_PAIRS.frame_schema)
-
-
-_WAYS = (("product_a", "product_b"), ("product_b", "product_a"))
+    kinds = " ".join(f"WHEN '{source}' THEN '{kind}'" for source, kind in pairs.KINDS.items())
+    return f"""
+        WITH counts AS (
+            SELECT tenant_id, source, product_a, product_b, CAST(SUM(baskets) AS BIGINT) AS baskets
+            FROM {{stored}} GROUP BY tenant_id, source, product_a, product_b
+        ), own AS (
+            SELECT tenant_id, source, product_a AS product, baskets FROM counts WHERE product_a = product_b
+        ), held AS (
+            SELECT * FROM counts WHERE product_a < product_b AND baskets >= {pairs.LEAST_BASKETS}
+        ), ways AS (
+            SELECT tenant_id, source, product_a AS product, product_b AS neighbour, baskets FROM held
+            UNION ALL SELECT tenant_id, source, product_b AS product, product_a AS neighbour, baskets FROM held
+        )
+        SELECT ways.tenant_id, CASE ways.source {kinds} END AS kind, ways.product AS product_id,
+            ways.neighbour AS neighbour_id, ways.baskets AS baskets_with_both, one.baskets AS baskets_with_product,
+            other.baskets AS baskets_with_neighbour, total.baskets AS baskets, DATE '{day}' AS day
+        FROM ways
+        JOIN own AS one ON one.tenant_id = ways.tenant_id AND one.source = ways.source AND one.product = ways.product
+        JOIN own AS other
+            ON other.tenant_id = ways.tenant_id AND other.source = ways.source AND other.product = ways.neighbour
+        JOIN counts AS total ON total.tenant_id = ways.tenant_id AND total.source = ways.source
+            AND total.product_a = '{pairs.ALL}'
+    """

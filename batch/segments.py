@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import date
 from functools import partial
 
 import polars as pl
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-from pyspark.storagelevel import StorageLevel
 
+from batch.engine import Fold, Rows
 from batch.features import DayTable, FeatureReport, Inputs, Wiring
-from batch.partitions import WholePartition
 from schemas import affinity, quintiles, segments, user_activity
 from schemas.frames import ORDER_COLUMNS
 from schemas.segments import SCORE_KEYS, USER_BASE_COLUMNS, ChurnModel
@@ -50,39 +48,50 @@ TABLES = (
 )
 
 
-def calculate(wiring: Wiring, inputs: Inputs) -> FeatureReport:
+def calculate(wiring: Wiring[Rows], inputs: Inputs) -> FeatureReport:
     """Writes the day tables of users, and the features of every day of the inputs."""
     wiring.reduce_days(inputs, TABLES)
-    affinities = {day: _affinity(wiring, day).persist(StorageLevel.DISK_ONLY) for day in inputs.days}
-    try:
+    with ExitStack() as kept:
+        affinities = {day: kept.enter_context(wiring.engine.kept(_affinity(wiring, day))) for day in inputs.days}
         features = [_features(wiring, day, affinities[day]) for day in inputs.days]
         written = {
             USER_AFFINITY.name: wiring.write(USER_AFFINITY, list(affinities.values()), inputs),
             USER_FEATURES.name: wiring.write(USER_FEATURES, features, inputs),
         }
-    finally:
-        for rows in affinities.values():
-            rows.unpersist()
     return FeatureReport(inputs.trace.runs, inputs.days, written)
 
 
-def _affinity(wiring: Wiring, day: date) -> DataFrame:
-    """Affinity at the end of a day; a product's category is what the latest record of it that names one says."""
+def _affinity(wiring: Wiring[Rows], day: date) -> Rows:
+    """Affinity at the end of a day."""
+    engine = wiring.engine
     interest = wiring.window(USER_INTEREST, day, affinity.WINDOW)
-    latest = F.max_by("category", F.struct("day", "source", "category")).alias("category")
-    known = interest.where("category IS NOT NULL").groupBy("tenant_id", "product_id").agg(latest)
-    rows = interest.drop("category").join(known, ["tenant_id", "product_id"], "left")
-    rows = wiring.together(rows.select(*USER_INTEREST.frame_schema), interest, *_USER)
-    return WholePartition(partial(affinity.affinity, day=day), USER_INTEREST, USER_AFFINITY).on(rows)
+    rows = engine.together(engine.sql(_WITH_CATEGORY, interest=interest), interest, _USER)
+    return engine.fold(rows, Fold(partial(affinity.affinity, day=day), USER_INTEREST, USER_AFFINITY))
 
 
-def _features(wiring: Wiring, day: date, affinities: DataFrame) -> DataFrame:
+def _features(wiring: Wiring[Rows], day: date, affinities: Rows) -> Rows:
+    engine = wiring.engine
     window = wiring.window(USER_ACTIVITY, day, segments.LOOKBACK)
-    activity = wiring.together(window, window, *_USER)
-    base = WholePartition(partial(segments.user_base, day=day, model=ChurnModel()), USER_ACTIVITY, _BASE).on(activity)
-    counts = wiring.collected(WholePartition(segments.ranked, _BASE, _RANKS).on(base), _RANKS)
+    activity = engine.together(window, window, _USER)
+    base = engine.fold(activity, Fold(partial(segments.user_base, day=day, model=ChurnModel()), USER_ACTIVITY, _BASE))
+    counts = wiring.collected(engine.fold(base, Fold(segments.ranked, _BASE, _RANKS)), _RANKS)
     scores = quintiles.scores(counts, SCORE_KEYS)
-    best = affinities.where("dimension = 'category' AND rank = 1")
-    preferred = best.select(*_USER, F.col("value").alias("preferred_category"))
-    rows = base.join(preferred, [*_USER], "left").select(*_PREFERRED.frame_schema)
-    return WholePartition(partial(segments.with_segments, scores=scores), _PREFERRED, USER_FEATURES).on(rows)
+    rows = engine.sql(_WITH_PREFERRED, base=base, affinities=affinities)
+    return engine.fold(rows, Fold(partial(segments.with_segments, scores=scores), _PREFERRED, USER_FEATURES))
+
+
+_INTEREST = ", ".join(f"interest.{name}" for name in USER_INTEREST.frame_schema if name != "category")
+_WITH_CATEGORY = f"""
+    SELECT {_INTEREST}, known.category FROM {{interest}} AS interest LEFT JOIN (
+        SELECT tenant_id, product_id, MAX_BY(category, (day, source, category)) AS category
+        FROM {{interest}} WHERE category IS NOT NULL GROUP BY tenant_id, product_id
+    ) AS known ON known.tenant_id = interest.tenant_id AND known.product_id = interest.product_id
+"""
+"""A product's category is what the latest record of it that names one says."""
+
+_BASE_COLUMNS = ", ".join(f"base.{name}" for name in _BASE.frame_schema)
+_WITH_PREFERRED = f"""
+    SELECT {_BASE_COLUMNS}, best.value AS preferred_category FROM {{base}} AS base LEFT JOIN (
+        SELECT tenant_id, user_id, value FROM {{affinities}} WHERE dimension = 'category' AND rank = 1
+    ) AS best ON best.tenant_id = base.tenant_id AND best.user_id = base.user_id
+"""

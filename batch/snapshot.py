@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pyiceberg.table import Table
 
 from batch.coverage import Coverage, covered
-from batch.lake import spark_name
 from batch.landings import KEPT_FROM, Commit, commits
 from schemas.tables.lake import LakeTable
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    import polars as pl
 
-_PARTITION_BITS = 16
-_KEY = f"CAST(log_epoch AS BIGINT) << {_PARTITION_BITS} | log_partition"
+PARTITION_BITS = 16
+"""Bits of a `place` that name the partition; those above name the epoch."""
+
+Number = TypeVar("Number", int, "pl.Expr")
 
 
 class NothingLanded(Exception):
@@ -88,21 +89,11 @@ def pin(table: Table, declared: LakeTable, snapshot_id: int | None = None) -> Pi
     return Pinned(declared, head.snapshot_id, head.sequence_number or 0, found, first)
 
 
-def rows_of(spark: SparkSession, pinned: Pinned) -> DataFrame:
-    """Rows below the coverage. A range that was landed twice shows its rows twice: folds count each position once."""
-    from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-
-    rows = spark.sql(f"SELECT * FROM {spark_name(pinned.table)} VERSION AS OF {pinned.snapshot_id}")
-    ends = {_key(one.epoch, p): end for one in pinned.coverages for p, end in one.end.items()}
-    return rows.where(F.col("log_offset") < F.try_element_at(_literal_map(ends), F.expr(_KEY)))
+def ends_by_place(pinned: Pinned) -> dict[int, int]:
+    """The offset below which the snapshot covers each partition, by its `place`."""
+    return {place(one.epoch, p): end for one in pinned.coverages for p, end in one.end.items()}
 
 
-def _key(epoch: int, partition: int) -> int:
-    return epoch << _PARTITION_BITS | partition
-
-
-def _literal_map(entries: Mapping[int, int]) -> Column:
-    from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-
-    pairs = [F.lit(number).cast("bigint") for pair in entries.items() for number in pair]
-    return F.create_map(*pairs)
+def place(epoch: Number, partition: Number) -> Number:
+    """A partition and its epoch as one number."""
+    return epoch * (1 << PARTITION_BITS) + partition

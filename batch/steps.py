@@ -8,21 +8,22 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pyiceberg.catalog import Catalog
 
 from batch.backfill import BackfillReport, to_do
 from batch.datasets import DATASETS, LANDED, Dataset, Landed
+from batch.engine import Engine
 from batch.feature_loads import FeatureLoad, load_features
 from batch.features import FeatureReport, Inputs, Wiring
 from batch.gate import GateReport, validate, validate_across
 from batch.gate_results import keep
-from batch.judging import RegistryJudge
 from batch.lake import create_tables, files_of, load_table, open_catalog
 from batch.land import Lander, LandingOptions, LandingReport, Source
 from batch.late import LateDay, Patience, late_days
+from batch.local_engine import LocalEngine
 from batch.maintenance import Keeper, TableUpkeep, Upkeep
 from batch.numbers import day_numbers
 from batch.publication import ATTEMPT_BITS, Publication, snapshot_sequence
@@ -43,6 +44,7 @@ from infra.clients.clickhouse import Client, connect
 from infra.settings import Settings
 from schemas.checks import Severity
 from schemas.lateness import Horizon
+from schemas.segments import LOOKBACK
 from schemas.sessions import SessionRules
 from schemas.tables.features import DAY_TABLES, FEATURE_TABLES
 from schemas.tables.lake import LAKE_TABLES
@@ -140,6 +142,7 @@ class Steps:
 
     def land(self, dataset: Landed, chunk: int, *, accept_loss: bool) -> LandingReport:
         """Lands a topic up to its present end."""
+        from batch.judging import RegistryJudge
 
         bound = binding(self.client, dataset.topic.name)
         judge = RegistryJudge(LANDED[dataset.name].topic.name, self.settings.registry.url)
@@ -163,14 +166,17 @@ class Steps:
 
     def validate(self, dataset: Dataset, day: date, snapshot_id: int | None = None) -> GateReport:
         """Holds a day against the rules."""
-        report = validate(self.spark, dataset, self.pinned(dataset, snapshot_id), day, self.config.state)
+        pinned = self.pinned(dataset, snapshot_id)
+        report = validate(self._engine(pinned.landed_rows([day])), dataset, pinned, day, self.config.state)
         keep(self.client, report, self.clock())
         return report
 
     def validate_across(self, day: date, events: Dataset, orders: Dataset) -> GateReport:
         """Holds the orders of a day against the events that speak of them."""
         pinned = self.pinned(events), self.pinned(orders)
-        report = validate_across(self.spark, *pinned, day, self.config.state)
+        near = [day + timedelta(days=away) for away in (-1, 0, 1)]
+        engine = self._engine(sum(one.landed_rows(near) for one in pinned))
+        report = validate_across(engine, *pinned, day, self.config.state)
         keep(self.client, report, self.clock())
         return report
 
@@ -203,12 +209,14 @@ class Steps:
     def segments(self, day: date, runs: Mapping[str, str | None]) -> FeatureReport:
         """Makes the features of users of the days of finished recomputes, by default the newest that have the day."""
         create_tables(self.catalog, [*DAY_TABLES, *FEATURE_TABLES])
-        return calculate(self._wiring, self._inputs(day, runs))
+        inputs = self._inputs(day, runs)
+        return calculate(self._wiring(inputs), inputs)
 
     def recommendations(self, day: date, runs: Mapping[str, str | None]) -> FeatureReport:
         """Makes the features of products and their neighbours, from the same recomputes."""
         create_tables(self.catalog, [*DAY_TABLES, *FEATURE_TABLES])
-        return generate(self._wiring, self._inputs(day, runs))
+        inputs = self._inputs(day, runs)
+        return generate(self._wiring(inputs), inputs)
 
     def load_features(self, day: date) -> FeatureLoad:
         """Loads the features of a day, and of those made with it, into ClickHouse."""
@@ -265,9 +273,19 @@ class Steps:
             left = [day for day in left if day not in done[-1].days]
         return done
 
-    @property
-    def _wiring(self) -> Wiring:
-        return Wiring(self.spark, self.results, self.settings.spark.shuffle_partitions)
+    def _wiring(self, inputs: Inputs) -> Wiring[Any]:
+        first = inputs.days[0] - timedelta(days=LOOKBACK)
+        window = [first + timedelta(days=ahead) for ahead in range((inputs.days[-1] - first).days + 1)]
+        rows = sum(self.pinned(DATASETS[one.dataset]).landed_rows(window) for one in inputs.manifests)
+        return Wiring(self._engine(rows), self.results)
+
+    def _engine(self, rows: int) -> Engine[Any]:
+        """Where so many rows of the lake are best computed."""
+        if rows <= self.workers.inline_rows:
+            return LocalEngine(self.catalog, self.config.lake.storage)
+        from batch.spark_engine import SparkEngine
+
+        return SparkEngine(self.spark, self.settings.spark.shuffle_partitions)
 
     def _inputs(self, day: date, runs: Mapping[str, str | None]) -> Inputs:
         """The recomputes that are named; of a dataset that is not, the newest with the day, if any."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
+from batch.engine import Engine
 from batch.lake import NAMESPACE, open_catalog
+from batch.local_engine import LocalEngine
 from batch.spark import SparkConfig, spark_config, spark_session
+from batch.spark_engine import SparkEngine
+from batch.storage import Storage
 from batch.workers import Workers
 from infra.jars import fetch
 from infra.settings import load_settings
@@ -43,6 +48,12 @@ def catalog(config: SparkConfig) -> Catalog:
     for name in opened.list_tables(NAMESPACE):
         opened.drop_table(name)
     return opened
+
+
+@pytest.fixture
+def engines(spark: SparkSession, catalog: Catalog) -> dict[str, Engine[Any]]:
+    """Both engines on the same empty lake."""
+    return {"local": LocalEngine(catalog, Storage()), "spark": SparkEngine(spark, 2)}
 
 
 @pytest.fixture

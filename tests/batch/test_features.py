@@ -1,15 +1,16 @@
-"""Features on real Spark and Iceberg: from recomputes, and the same when they are made again."""
+"""Features on Iceberg: the same from both engines, and the same when they are made again."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from pyiceberg.catalog import Catalog
-from pyspark.sql import SparkSession
 
+from batch.engine import Engine
 from batch.features import INPUTS, Inputs, Trace, Wiring
 from batch.lake import create_tables, load_table
 from batch.recommendations import generate
@@ -40,18 +41,21 @@ def rows(catalog: Catalog, table: LakeTable, *columns: str) -> list[tuple[object
     return sorted(found.select(columns).rows())
 
 
-def test_features_are_made_from_recomputes_and_made_again(
-    spark: SparkSession, catalog: Catalog, tmp_path: Path
+def test_features_are_made_from_recomputes_and_the_same_again_by_spark(
+    engines: dict[str, Engine[Any]], catalog: Catalog, tmp_path: Path
 ) -> None:
     create_tables(catalog, [*DAY_TABLES, *FEATURE_TABLES])
     orders = write_run(tmp_path, 1, DAY, ORDERS, "orders")
     inputs = Inputs((write_run(tmp_path, 1, DAY, EVENTS), orders))
-    wiring = Wiring(spark, Results(tmp_path.as_uri()), 2)
-    made = calculate(wiring, inputs)
+    results = Results(tmp_path.as_uri())
+    made = calculate(Wiring(engines["local"], results), inputs)
     assert made.rows["user_features"] == {str(DAY): 2}
-    assert calculate(wiring, inputs) == made
-    products = generate(wiring, inputs)
+    products = generate(Wiring(engines["local"], results), inputs)
     assert products.rows == {"product_features": {str(DAY): 4}, "product_pairs": {str(DAY): 2}}
+    before = {table.name: rows(catalog, table, *table.frame_schema) for table in (*DAY_TABLES, *FEATURE_TABLES)}
+    assert calculate(Wiring(engines["spark"], results), inputs) == made
+    assert generate(Wiring(engines["spark"], results), inputs) == products
+    assert before == {table.name: rows(catalog, table, *table.frame_schema) for table in (*DAY_TABLES, *FEATURE_TABLES)}
     users = ("user_id", "sessions_30d", "total_purchases_30d", "orders_30d", "lifecycle", "rfm_frequency")
     assert rows(catalog, USER_FEATURES, *users) == [("u1", 2, 1, 1, "new", 1), ("u2", 1, 0, 0, "new", 0)]
     pairs = ("product_id", "neighbour_id", "baskets_with_both", "baskets", "rank", "lift")

@@ -1,20 +1,21 @@
-"""The gate on real Spark and Great Expectations; its rules are held against the masks of the speed layer."""
+"""The gate in this process and on real Spark; its rules are held against the masks of the speed layer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog import Catalog
-from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema
 
 from batch.datasets import DATASETS
-from batch.expectations import compiled, with_derived
-from batch.gate import _run, validate
+from batch.engine import Engine
+from batch.expectations import compiled, derived
+from batch.gate import _flat, _run, validate
 from batch.lake import load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.snapshot import pin
@@ -98,13 +99,15 @@ EVENT_BREAKS = {
 }
 
 
+@pytest.mark.parametrize("engine_name", ["local", "spark"])
 @pytest.mark.parametrize(
     ("contract", "table", "good", "breaks"),
     [("user-event", EVENTS, EVENT, EVENT_BREAKS), ("transaction", TRANSACTIONS, ORDER, ORDER_BREAKS)],
     ids=["events", "orders"],
 )
 def test_an_expectation_finds_the_rows_that_the_rule_finds(
-    spark: SparkSession,
+    engines: dict[str, Engine[Any]],
+    engine_name: str,
     tmp_path: Path,
     contract: str,
     table: LakeTable,
@@ -114,10 +117,14 @@ def test_an_expectation_finds_the_rows_that_the_rule_finds(
     rows = [good, *({**good, column: ODD[odd]} for column, odds in breaks.items() for odd in odds)]
     frame = pl.DataFrame(rows, schema=ORDER_COLUMNS if table is TRANSACTIONS else EVENT_COLUMNS)
     rules = rules_for(contract)
-    lake = spark.createDataFrame(to_arrow(frame, table), from_arrow_schema(table.arrow_schema))
+    (tmp_path / "day").mkdir()
+    pq.write_table(to_arrow(frame, table), tmp_path / "day" / "rows.parquet")
+    engine = engines[engine_name]
+    lake = engine.derive(engine.read([(tmp_path / "day" / "rows.parquet").as_uri()], table), list(derived(rules)))
     asked = {rule: list(compiled(rule)) for rule in rules}
-    derived = with_derived(lake, rules).drop("items", "properties", "experiments")
-    checks = {check.name: check for check in _run(derived, [e for found in asked.values() for e in found], tmp_path)}
+    flat = engine.sql(_flat(DATASETS[table.name.replace("transactions", "orders")], list(derived(rules))), rows=lake)
+    expected = [e for found in asked.values() for e in found]
+    checks = {check.name: check for check in _run(engine, flat, expected, tmp_path)}
     broken = {rule.name for rule in rules if not frame.select(holds(rule).all()).item()}
     assert broken == {rule.name for rule, own in asked.items() if not all(checks[e.name].passed for e in own)}
     assert len(broken) >= 6
@@ -127,24 +134,31 @@ def test_an_expectation_finds_the_rows_that_the_rule_finds(
     assert (tmp_path / "index.html").exists()
 
 
+@pytest.mark.parametrize("engine_name", ["local", "spark"])
 def test_a_day_is_let_through_warned_about_or_refused(
-    spark: SparkSession, catalog: Catalog, topic: Callable[[int], TestTopic], tmp_path: Path
+    engines: dict[str, Engine[Any]],
+    engine_name: str,
+    workers: Workers,
+    catalog: Catalog,
+    topic: Callable[[int], TestTopic],
+    tmp_path: Path,
 ) -> None:
+    engine = engines[engine_name]
     log = topic(2)
     source = Source(log.name, EVENTS, judge_json)
     clock = lambda: datetime(2100, 1, 1, tzinfo=UTC)  # noqa: E731
     kafka = {"bootstrap.servers": log.bootstrap}
-    lander = Lander(Workers(lambda: spark), catalog, Storage(), kafka, source, LandingOptions(), clock)
+    lander = Lander(workers, catalog, Storage(), kafka, source, LandingOptions(), clock)
 
     log.send({0: [event("s", "a", "2026-03-02T10:00:00"), b"bad"]})
     lander.land()
-    warned = validate(spark, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
+    warned = validate(engine, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
     assert (warned.passed, warned.rows) == (True, 1)
     assert [check.name for check in warned.broken(Severity.WARN)] == ["fresh", "dead_letters_few"]
 
     log.send({1: [event(" ", "b", "2026-03-02T11:00:00")]})
     lander.land()
-    refused = validate(spark, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
+    refused = validate(engine, DATASETS["events"], pin(load_table(catalog, EVENTS), EVENTS), MONDAY, tmp_path)
     assert (refused.passed, refused.rows) == (False, 2)
     assert [(check.name, check.unexpected) for check in refused.broken(Severity.FAIL)] == [("session_id_not_blank", 1)]
     assert Path(refused.docs, "index.html").exists()
