@@ -112,9 +112,11 @@ def _late_event(story: Story) -> None:
 
 def _live(settings: Settings) -> None:
     from infra.cli.load import run
+    from infra.simulator.faults import GENTLE
+    from infra.simulator.simulation import ShopSettings
 
     notes.print(f"Shoppers visit now, {LIVE_RATE:g} events a second. Ctrl-C ends their visits; the stack goes on.")
-    sent = run(settings, LIVE_RATE, None)
+    sent, _ = run(settings, ShopSettings(shares=GENTLE), None, history=False, rate=LIVE_RATE, seconds=None)
     notes.print(f"{sent} records were sent. The stack still runs: `make down` ends it, its data stays.")
 
 

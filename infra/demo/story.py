@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import count
@@ -23,11 +23,10 @@ from infra.demo.errors import DemoError, StepFailed
 from infra.messages import Message
 from infra.send import send_all
 from infra.settings import Settings
-from infra.simulator.catalogue import TENANTS, Tenant, make_catalogue
-from infra.simulator.faults import DAY_MS
+from infra.simulator.catalogue import TENANTS, Tenant
 from infra.simulator.late import LateEvent, late_event
 from infra.simulator.simulation import ShopSettings, Simulation
-from infra.simulator.surroundings import Amounts, surroundings
+from infra.simulator.surroundings import Amounts, surroundings_of_days
 from infra.simulator.truth import Truth, utc_day
 
 DAG = "ecommerce_etl_daily"
@@ -78,16 +77,8 @@ class Story:
         shop = ShopSettings(closed_days=self.days.before_today, visits_per_day=VISITS_PER_DAY, tenants=self._tenants)
         simulation = Simulation(shop, self._rng, self._now_ms)
         send_all(self._settings, simulation.messages())
-        send_all(self._settings, self._around(shop))
+        send_all(self._settings, surroundings_of_days(self._rng, shop, self._now_ms, Amounts()))
         self.truth = simulation.truth
-
-    def _around(self, shop: ShopSettings) -> Iterator[Message]:
-        """Stock, profiles, tickets and signals of the days, which no figure of the truth counts."""
-        catalogue = make_catalogue(self._rng, shop.tenants, shop.products, shop.shoppers)
-        today = self._now_ms - self._now_ms % DAY_MS
-        for start_ms in range(today - shop.closed_days * DAY_MS, today + 1, DAY_MS):
-            for tenant in shop.tenants:
-                yield from surroundings(self._rng, tenant, catalogue, start_ms, self._now_ms, Amounts())
 
     def rows(self, view: str, days: Iterable[date]) -> list[Row]:
         """Rows of a view for some days, beside the truth."""

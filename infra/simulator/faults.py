@@ -33,16 +33,22 @@ class Shares:
     resumed: float = 0.03
 
 
+GENTLE = Shares(resent=0, rewritten=0, late=0, out_of_order=0, broken=0, resumed=0)
+"""Nothing goes wrong."""
+
+
 def send_time(rng: Random, shares: Shares, time_ms: int, now_ms: int) -> int:
     """Draw when a record that happened at `time_ms` is received, by `now_ms` at the latest."""
+    delay = late_by(rng, shares)
+    return min(time_ms + (rng.randrange(20, 2 * SECOND_MS) if delay is None else delay), now_ms)
+
+
+def late_by(rng: Random, shares: Shares) -> int | None:
+    """Draw how much too late a record is received, in milliseconds; None for one that comes in time."""
     draw = rng.random()
     if draw < shares.late:
-        delay = int(MINUTE_MS * math.exp(rng.uniform(0, math.log(LATEST_DAYS * DAY_MS / MINUTE_MS))))
-    elif draw < shares.late + shares.out_of_order:
-        delay = rng.randrange(MINUTE_MS)
-    else:
-        delay = rng.randrange(20, 2 * SECOND_MS)
-    return min(time_ms + delay, now_ms)
+        return int(MINUTE_MS * math.exp(rng.uniform(0, math.log(LATEST_DAYS * DAY_MS / MINUTE_MS))))
+    return rng.randrange(MINUTE_MS) if draw < shares.late + shares.out_of_order else None
 
 
 def duplicates(rng: Random, shares: Shares, message: Message, now_ms: int) -> Iterator[Message]:

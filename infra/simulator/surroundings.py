@@ -6,8 +6,9 @@ from random import Random
 from typing import Any
 
 from infra.messages import Message
-from infra.simulator.catalogue import Catalogue, Product, Shopper, Tenant
+from infra.simulator.catalogue import Catalogue, Product, Shopper, Tenant, make_catalogue
 from infra.simulator.faults import DAY_MS, MINUTE_MS
+from infra.simulator.simulation import ShopSettings
 
 VERSION = 1
 KEYS = {
@@ -42,6 +43,15 @@ def surroundings(
         *_signals(rng, tenant, start_ms),
     ]
     yield from sorted((each for each in found if each.send_time_ms <= now_ms), key=lambda each: each.send_time_ms)
+
+
+def surroundings_of_days(rng: Random, shop: ShopSettings, now_ms: int, amounts: Amounts) -> Iterator[Message]:
+    """The same for all tenants and days of a shop, today until `now_ms` included."""
+    catalogue = make_catalogue(rng, shop.tenants, shop.products, shop.shoppers)
+    today = now_ms - now_ms % DAY_MS
+    for start_ms in range(today - shop.closed_days * DAY_MS, today + 1, DAY_MS):
+        for tenant in shop.tenants:
+            yield from surroundings(rng, tenant, catalogue, start_ms, now_ms, amounts)
 
 
 def _profiles(rng: Random, tenant: Tenant, catalogue: Catalogue, start_ms: int, amounts: Amounts) -> Iterator[Message]:

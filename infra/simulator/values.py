@@ -36,7 +36,10 @@ def event_value(
     if version > 1:
         value["tenantId"] = tenant_id
         value["receivedAt"] = None
-        value["experiments"] = {"checkout": "b" if session_id < "8" else "a"}
+        value["experiments"] = {
+            "checkout": "b" if session_id[0] < "8" else "a",
+            "ranking": "newest" if session_id[1] < "8" else "popular",
+        }
     return value
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,9 +89,24 @@ def test_dead_letters_are_listed_with_their_reason(shop: Live) -> None:
     assert shop.cli("dead-letters", "--reason", "no_such").returncode == 1
 
 
-def test_live_load_is_answered(shop: Live) -> None:
-    before = shop.applied()
-    done = shop.cli("load", "--rate", "50", "--seconds", "2")
-    assert done.returncode == 0, done.stderr
+def test_what_a_load_wrote_down_is_what_the_views_answer(shop: Live, tmp_path: Path) -> None:
+    history = ("--days-back", "1", "--visits", "40", "--seed", "3", "--suffix", "-old")
+    faults = ("--late", "0.05", "--out-of-order", "0.1", "--duplicates", "0.05", "--broken", "0.02")
+    for name, options in {"history": history, "live": ("--rate", "50", "--seconds", "2", "--suffix", "-new")}.items():
+        done = shop.cli("load", *options, *faults, "--truth", str(tmp_path / name), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["records"] > 50
     shop.wait_applied()
-    assert shop.applied() > before + 50
+    for name in ("history", "live"):
+        truth = json.loads((tmp_path / name).read_text())
+        for view in ("daily_metrics", "daily_revenue"):
+            for expected in truth[view]:
+                assert answered(shop, view, expected) == pytest.approx(expected)
+
+
+def answered(shop: Live, view: str, expected: dict[str, Any]) -> dict[str, Any]:
+    """The row of a view that should be as expected."""
+    keys = [key for key in ("tenant_id", "day", "currency") if key in expected]
+    same = " AND ".join(f"toString({key}) = %({key})s" for key in keys)
+    [row] = shop.ask(f"SELECT * FROM {view} WHERE {same}", **{key: expected[key] for key in keys})
+    return {name: str(row[name]) if name == "day" else row[name] for name in expected}
