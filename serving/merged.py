@@ -17,7 +17,7 @@ from serving import dictionary, hot
 
 _FOLDER = Path(__file__).parent / "views"
 
-INTERNAL = ("current_publications", "holes")
+INTERNAL = ("current_publications", "holes", "closed_figures", "open_figures")
 """Views that others are made of, in the order in which they depend on each other."""
 
 ANALYST = (
@@ -43,12 +43,18 @@ ANALYST = (
 )
 """Views for analysts."""
 
+DICTIONARIES = ("holes_of", "closed_figures_kept", "closed_figures_now", "open_figures_now")
+"""Queries behind which views put what is seldom asked for, or what can be kept."""
 
 _RAISE = "toUInt8(message)"
 """Fails with the message, which is no number, in its text."""
 
 _ITEMS = "Array(Tuple(product_id String, quantity Int32, price_minor Int64, category String))"
 _TOPICS = {"events": "user-events", "orders": "transactions"}
+STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
+"""A number for what a published day's figures are made of, beside its batch rows."""
+
+_SELECTION = "sipHash64(sequence, version, publication_id)"
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
 
 PINNED = ("events", "sessions", "orders", "product_daily", "daily_metrics", "daily_revenue")
@@ -60,16 +66,21 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     filling, pinned = _filling(database), _filling(database, pinned=True)
     internal = [(name, _create(name, filling)) for name in INTERNAL]
     views = [(name, _create(name, filling)) for name in ANALYST]
-    at = [(f"{name}_at", _create(name, pinned, f"{name}_at")) for name in PINNED]
+    at = [(f"{name}_at", _create(_pinned(name), pinned, f"{name}_at")) for name in PINNED]
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
     known = dictionary.described()
     said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS) if name in known]
-    dictionary_of_holes = ("holes_of", _fill(_read("parts/holes_of"), filling))
-    return [*internal, dictionary_of_holes, *views, *at, *analyses, *hot.statements(), *said]
+    dictionaries = [(name, _fill(_read(f"parts/{name}"), filling)) for name in DICTIONARIES]
+    return [*internal, *dictionaries, *views, *at, *analyses, *hot.statements(), *said]
 
 
 def _create(name: str, filling: dict[str, str], view: str = "") -> str:
     return f"CREATE OR REPLACE VIEW {view or name} AS\n{_fill(_read(name), filling)}"
+
+
+def _pinned(name: str) -> str:
+    """The template of the view as of a moment: its own where it has one."""
+    return f"{name}_at" if (_FOLDER / f"{name}_at.sql").exists() else name
 
 
 def _analysis(analysis: dictionary.Entry, filling: dict[str, str]) -> str:
@@ -110,11 +121,22 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
         "speed_version": version,
         "holes": _read("parts/holes").strip(),
+        "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
+        "pointer": _fill(_read("parts/pointer"), {"selection": _SELECTION}).rstrip(),
+        "state": STATE,
+        "open_days": "arrayFilter(day -> published.2[toUInt16(day)] = 0, speed_state.1)",
         "database": database,
         "orders": f"orders_at(published_until = {_UNTIL})" if pinned else "orders",
     }
     for dataset, topic in _TOPICS.items():
-        names = {"dataset": dataset, "topic": topic, "database": database, "before_pin": until, "is_live": live}
+        names = {
+            "dataset": dataset,
+            "topic": topic,
+            "database": database,
+            "before_pin": until,
+            "is_live": live,
+            "selection": _SELECTION,
+        }
         parts[f"{dataset}_missing"] = _fill(_read("parts/missing"), names).rstrip()
         parts[f"{dataset}_published"] = _fill(_read("parts/published"), names).rstrip()
     return parts

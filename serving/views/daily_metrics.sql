@@ -1,9 +1,10 @@
--- A published day is its rollup, less the batch sessions of late groups, and their speed rows and late events; any other
--- day is the speed layer's rows. `figures` are in the order of schemas/rollup.py; three more count late groups, late rows
--- and the rows that make an answer.
+-- Figures of published days are kept as long as nothing that they are made of has changed (closed_figures_kept); those of
+-- other days are added up when asked for. Grouped by day, so that only days that a query asks for are looked up: a filter
+-- on the day is moved below the aggregation, nothing else is moved out of it.
 WITH
-{events_published},
-{events_missing}
+{pointer},
+{events_missing},
+{speed_state}
 SELECT
     tenant_id,
     day,
@@ -13,76 +14,38 @@ SELECT
     toUInt64(total[{late_groups}]) AS late_groups
 FROM
 (
-    SELECT tenant_id, day, sumForEach(figures) AS total, {speed_version} AS publication_version
+    SELECT
+        day,
+        publication_version,
+        hole,
+        if(publication_version = 0 OR has(first.1, ''), first, dictGet('{database}.closed_figures_now', ('tenants', 'totals'), (day, selection))) AS figures,
+        if(hole != '', hole, concat('INCOMPLETE: events of ', toString(day), ' are not added up under these metrics (rivermeet prepare), or were published while they were read (ask again)')) AS message
     FROM
     (
-        SELECT tenant_id, day, arrayConcat(figures, [0, 0, 1]) AS figures
-        FROM batch_rollup FINAL
-        WHERE catalogue = '{catalogue}' AND (day, version) IN published.1 AND tenant_id != ''
-        UNION ALL
-        SELECT tenant_id, day, arrayConcat({event_figures}, [0, toInt64(countIf(late AND published.2[toUInt16(day)] > 0)), toInt64(count())]) AS figures
-        FROM events_speed FINAL
-        WHERE {answers}
-        GROUP BY tenant_id, day
-        UNION ALL
-        SELECT tenant_id, day, arrayConcat({session_figures}, [0, 0, 1]) AS figures
-        FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions FINAL WHERE {open})
-        ARRAY JOIN {joined_fields}
-        GROUP BY tenant_id, day
-        UNION ALL
-        -- Late groups: their sessions now, less what the rollup holds of them. Members are told apart from figures by
-        -- `metric`, 1 being the figures; a distinct count changes where the last session with a value goes or the first one comes.
-        SELECT tenant_id, day, arrayConcat(arrayMap((f, c) -> f + c, arrayResize(sumForEach(figures), {count}), {changes}), [toInt64(sum(groups)), toInt64(sum(groups)), 0]) AS figures
+        SELECT
+            day,
+            version AS publication_version,
+            selection,
+            hole,
+            if(version = 0,
+                dictGet('{database}.open_figures_now', ('tenants', 'totals'), tuple(day)),
+                dictGet('{database}.closed_figures_kept', ('tenants', 'totals'), (day, selection, state))) AS first
         FROM
         (
-            SELECT tenant_id, day, metric, sumForEach(figures) AS figures, sum(groups) AS groups,
-                toInt64(toInt64(max(others)) + sum(more) > 0) - toInt64(max(others) > 0) AS change
+            SELECT
+                day,
+                max(one_version) AS version,
+                any(published.2) AS selection,
+                any({state}) AS state,
+                any(missing[1].2[indexOf(missing[1].1, day)]) AS hole
             FROM
             (
-                SELECT tenant_id, day, metric, member, if(metric = 1, figures, []) AS figures, if(metric = 1, groups, 0) AS groups, 1 AS more, toUInt64(0) AS others
-                FROM
-                (
-                    SELECT tenant_id, day, if(number = 0, [], {row_figures}) AS figures, if(number = 0, [], {members}) AS members, toInt64(number <= 1) AS groups
-                    FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions FINAL WHERE {late})
-                    LEFT ARRAY JOIN {joined_fields}, arrayEnumerate({first_field}) AS number
-                )
-                ARRAY JOIN arrayPushFront(members, toUInt128(0)) AS member, arrayEnumerate(arrayPushFront(members, toUInt128(0))) AS metric
-                WHERE metric = 1 OR member != 0
-                UNION ALL
-                SELECT tenant_id, day, metric, member, if(metric = 1, figures, []) AS figures, 0 AS groups, -1 AS more, other AS others
-                FROM batch_rollup_sessions
-                ARRAY JOIN arrayPushFront(members, toUInt128(0)) AS member, arrayPushFront(others, toUInt64(0)) AS other, arrayEnumerate(arrayPushFront(members, toUInt128(0))) AS metric
-                WHERE (day, version) IN published.4 AND catalogue = '{catalogue}'
-                    AND group_key IN (SELECT {group_key} FROM speed_sessions WHERE {late}) AND (metric = 1 OR member != 0)
-                UNION ALL
-                SELECT tenant_id, day, metric + 1 AS metric, member, [] AS figures, 0 AS groups, 0 AS more, sessions AS others
-                FROM batch_rollup_members
-                WHERE (day, version) IN published.4 AND catalogue = '{catalogue}'
-                    AND member IN
-                    (
-                        SELECT arrayJoin({members})
-                        FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions WHERE {late})
-                        ARRAY JOIN {joined_fields}
-                    )
+                SELECT arrayJoin(arrayConcat(published.1, arrayMap(day -> (day, toUInt64(0)), arrayConcat(speed_state.1, missing[1].1)))) AS one, one.1 AS day, one.2 AS one_version
             )
-            GROUP BY tenant_id, day, metric, member
-        )
-        GROUP BY tenant_id, day
-        UNION ALL
-        SELECT toString({raise}) AS tenant_id, day, [toInt64({raise})] AS figures
-        FROM {holes}
-        WHERE {raise} = 0
-        UNION ALL
-        SELECT toString({raise}) AS tenant_id, day, [toInt64({raise})] AS figures
-        FROM
-        (
-            SELECT pair.1 AS day, max(concat('INCOMPLETE: events of ', toString(pair.1), ' are not added up under these metrics (rivermeet prepare)')) AS message
-            FROM (SELECT arrayJoin(published.1) AS pair)
-            WHERE pair NOT IN (SELECT (day, version) FROM batch_rollup WHERE catalogue = '{catalogue}' AND tenant_id = '')
             GROUP BY day
         )
-        WHERE {raise} = 0
     )
-    GROUP BY tenant_id, day
-    HAVING total[{rows}] > 0
 )
+-- A row without tenant stands for the day itself: without it there is no answer for the day.
+ARRAY JOIN if(hole = '' AND has(figures.1, ''), figures.1, [toString({raise})]) AS tenant_id, figures.2 AS total
+WHERE tenant_id != ''

@@ -12,7 +12,7 @@ import polars as pl
 from batch import publish
 from batch.coverage import Coverage, Landing
 from schemas.lateness import is_publishable
-from serving.merged import statements
+from serving.merged import STATE, statements
 from streams import holes, restore, sessions
 from streams.restore import History
 from tests.merge import lake, world
@@ -56,7 +56,7 @@ def restart_below_commit(store: Store) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def _view(store: Store, name: str, change: Callable[[str], str]) -> Iterator[None]:
+def changed_view(store: Store, name: str, change: Callable[[str], str]) -> Iterator[None]:
     original = dict(statements())[name]
     changed = change(original)
     assert changed != original
@@ -75,28 +75,38 @@ def group_level_choice(store: Store) -> AbstractContextManager[object]:
         f"(day, {group}, session_start) NOT IN (SELECT day, {group}, session.session_start"
         " FROM speed_sessions ARRAY JOIN sessions AS session WHERE"
     )
-    return _view(store, "sessions", lambda sql: sql.replace(by_group, by_row))
+    return changed_view(store, "sessions", lambda sql: sql.replace(by_group, by_row))
 
 
 def correction_of_figures(store: Store) -> AbstractContextManager[object]:
     """The rollup of a day is not corrected by what it holds of late groups."""
-    return _view(
-        store, "daily_metrics", lambda sql: sql.replace("AND group_key IN (SELECT", "AND 0 AND group_key IN (SELECT")
+    return changed_view(
+        store, "closed_figures", lambda sql: sql.replace("AND group_key IN (SELECT", "AND 0 AND group_key IN (SELECT")
     )
 
 
 def correction_of_members(store: Store) -> AbstractContextManager[object]:
     """A value that a late group brings is counted although another session of the day has it."""
-    return _view(store, "daily_metrics", lambda sql: sql.replace("AND member IN", "AND 0 AND member IN"))
+    return changed_view(store, "closed_figures", lambda sql: sql.replace("AND member IN", "AND 0 AND member IN"))
 
 
 def members_that_stay(store: Store) -> AbstractContextManager[object]:
     """A value that a late group loses is no longer counted although another session of the day has it."""
-    return _view(
+    return changed_view(
         store,
-        "daily_metrics",
+        "closed_figures",
         lambda sql: sql.replace("arrayPushFront(others,", "arrayPushFront(arrayMap(n -> toUInt64(1), others),"),
     )
+
+
+@contextmanager
+def state_of_kept_figures(store: Store) -> Iterator[None]:
+    """Figures of a published day are kept whatever the speed layer writes of it."""
+    with (
+        changed_view(store, "closed_figures", lambda sql: sql.replace(f"{STATE} AS state", "toUInt64(0) AS state")),
+        changed_view(store, "daily_metrics", lambda sql: sql.replace(f"any({STATE}) AS state", "toUInt64(0) AS state")),
+    ):
+        yield
 
 
 def ack_after_write(store: Store) -> AbstractContextManager[object]:
@@ -127,7 +137,7 @@ def connected_days(store: Store) -> Iterator[None]:
 
 def errors_at_holes(store: Store) -> AbstractContextManager[object]:
     """An answer says nothing of what is missing."""
-    return _view(store, "holes", lambda sql: sql + " LIMIT 0")
+    return changed_view(store, "holes", lambda sql: sql + " LIMIT 0")
 
 
 def wait_at_holes(store: Store) -> AbstractContextManager[object]:
@@ -151,6 +161,7 @@ MUTATIONS: dict[str, Mutation] = {
         correction_of_figures,
         correction_of_members,
         members_that_stay,
+        state_of_kept_figures,
         ack_after_write,
         cut_from_coverage,
         connected_days,

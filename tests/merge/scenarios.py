@@ -160,6 +160,19 @@ def members_that_stay(history: History) -> None:
     history.checked()
 
 
+def state_of_kept_figures(history: History) -> None:
+    """A published session goes on, and then once more."""
+    history.event(1300)
+    history.tick()
+    history.until(DAY + AFTER_MIDNIGHT)
+    history.land()
+    history.publish(0)
+    history.event(1310)
+    history.checked()
+    history.event(1315)
+    history.checked()
+
+
 def ack_after_write(history: History) -> None:
     """The worker dies before its first write."""
     history.event(1300)

@@ -1,0 +1,29 @@
+-- Days of the speed layer that are not published, a row for each, as in closed_figures.
+WITH
+{events_published},
+{speed_state}
+SELECT
+    day,
+    groupArray(tenant_id) AS tenants,
+    groupArray(total) AS totals
+FROM
+(
+    SELECT CAST(tenant_id, 'String') AS tenant_id, day, sumForEach(figures) AS total
+    FROM
+    (
+        SELECT '' AS tenant_id, arrayJoin({open_days}) AS day, arrayResize(CAST([], 'Array(Int64)'), {rows}) AS figures
+        UNION ALL
+        SELECT tenant_id, day, arrayConcat({event_figures}, [0, 0, toInt64(count())]) AS figures
+        FROM events_speed FINAL
+        WHERE {open}
+        GROUP BY tenant_id, day
+        UNION ALL
+        SELECT tenant_id, day, arrayConcat({session_figures}, [0, 0, 1]) AS figures
+        FROM (SELECT tenant_id, day, {speed_fields} FROM speed_sessions FINAL WHERE {open})
+        ARRAY JOIN {joined_fields}
+        GROUP BY tenant_id, day
+    )
+    GROUP BY tenant_id, day
+    HAVING total[{rows}] > 0 OR tenant_id = ''
+)
+GROUP BY day
