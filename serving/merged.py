@@ -13,7 +13,7 @@ from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, STRING_MAP, TIME
 from schemas.metrics import Metric, of_grain
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
-from serving import dictionary, hot
+from serving import dictionary, hot, journeys
 
 _FOLDER = Path(__file__).parent / "views"
 
@@ -80,7 +80,8 @@ def _create(name: str, filling: dict[str, str], view: str = "") -> str:
 
 def _pinned(name: str) -> str:
     """The template of the view as of a moment: its own where it has one."""
-    return f"{name}_at" if (_FOLDER / f"{name}_at.sql").exists() else name
+    own = f"parts/{name}_at"
+    return own if (_FOLDER / f"{own}.sql").exists() else name
 
 
 def _analysis(analysis: dictionary.Entry, filling: dict[str, str]) -> str:
@@ -105,6 +106,8 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
         **_column_parts(),
         **_metric_parts(),
         "raise": _RAISE,
+        "funnel_levels": journeys.levels(journeys.VISITOR, journeys.SEGMENT, journeys.OF_TENANT),
+        "retention_seen": journeys.seen(journeys.OF_TENANT),
     }
 
 
