@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
 _IPV6_PREFIX = 48
+_CACHED = 65_536
 
 
 def truncate_ip(addresses: pa.Array) -> pa.Array:
@@ -50,6 +52,7 @@ def pick(maps: pa.Array, key: str) -> pa.Array:
     return pc.take(maps.items, pa.array(chosen, mask=chosen < 0))
 
 
+@lru_cache(_CACHED)
 def _truncate_other(address: str) -> str:
     try:
         parsed = ipaddress.IPv6Address(address)

@@ -14,15 +14,12 @@ from datetime import timedelta
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from schemas.distinct import Flags, Ints, begins, distinct
 from schemas.frames import TIMESTAMP
 from schemas.sessions import SessionRules
-
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 COUNTS: dict[str, str | None] = {
     "events": None,
@@ -103,9 +100,9 @@ def fragments_of(events: pl.DataFrame, group: Ints) -> pl.DataFrame:
 
 def _perhaps(events: pl.DataFrame, condition: pl.Expr, value: pl.Expr) -> pl.Expr:
     """A list of one value where the condition is not null, else an empty one."""
-    has = events.select(condition.is_not_null()).to_series()
-    values = events.filter(has).select(value).to_series()
-    return pl.lit(lists(values, has.cast(pl.Int64).to_numpy()))
+    has = condition.is_not_null()
+    flags, values = events.select(has).to_series(), events.select(value.filter(has)).to_series()
+    return pl.lit(lists(values, flags.cast(pl.Int64).to_numpy()))
 
 
 def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, Ints]:
@@ -137,8 +134,8 @@ def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, In
 
 def _cut(group: Ints, start: Ints, end: Ints, rules: SessionRules) -> tuple[Ints, Flags]:
     """The fragments' order by group and start, and which of them, so ordered, begin a session."""
-    dense = np.unique(group, return_inverse=True)[1]
-    order = np.argsort(dense << _TIME_BITS | start, kind="stable")
+    dense = _dense(group)
+    order = np.argsort(dense << _TIME_BITS | start)
     dense, start, end = dense[order], start[order], end[order]
     latest = np.maximum.accumulate(dense << _TIME_BITS | end)
     first = np.ones(len(order), np.bool_)
@@ -146,6 +143,14 @@ def _cut(group: Ints, start: Ints, end: Ints, rules: SessionRules) -> tuple[Ints
     pause = start[1:] - (latest[:-1] & ((1 << _TIME_BITS) - 1))
     first[1:] = (dense[1:] != dense[:-1]) | (pause >= rules.gap // timedelta(milliseconds=1))
     return order, first
+
+
+def _dense(numbers: Ints) -> Ints:
+    """The numbers as ranks from 0, so that they leave room for a time beside them."""
+    order = np.argsort(numbers)
+    ranks = np.empty(len(numbers), np.int64)
+    ranks[order] = np.cumsum(begins(numbers[order])) - 1
+    return ranks
 
 
 def _deciding(fragments: pl.DataFrame, name: str, order: Ints, starts: Ints, earliest: bool) -> Ints:
@@ -172,7 +177,7 @@ def _deciding(fragments: pl.DataFrame, name: str, order: Ints, starts: Ints, ear
 def _pages(pages: pl.Series, session: Ints, sessions: int, limit: int) -> pl.Series:
     """The distinct pages of each session, the smallest up to the limit."""
     owner, seen = _flat(pages, session)
-    key = np.unique(owner << _PAGE_BITS | seen.to_numpy().astype(np.int64))
+    key = distinct(owner << _PAGE_BITS | seen.to_numpy().astype(np.int64))
     key, counts = _head(key, key >> _PAGE_BITS, sessions, limit)
     return lists(pl.Series(key & ((1 << _PAGE_BITS) - 1)).cast(pl.UInt64), counts)
 
@@ -184,8 +189,9 @@ def _products(products: pl.Series, session: Ints, sessions: int, limit: int) -> 
     order = np.argsort(owner << _TIME_BITS | seen["at"].to_numpy(), kind="stable")
     order = _ties_by_id(order, owner, seen)
     codes = seen["value"].cast(pl.Enum(seen["value"].unique())).to_physical().cast(pl.Int64).to_numpy()
-    _, first = np.unique((owner << _CODE_BITS | codes)[order], return_index=True)
-    rows = order[np.sort(first)]
+    key = (owner << _CODE_BITS | codes)[order]
+    by_key = np.argsort(key, kind="stable")
+    rows = order[np.sort(by_key[begins(key[by_key])])]
     rows, counts = _head(rows, owner[rows], sessions, limit)
     return lists(entries.gather(pl.Series(rows)), counts)
 
@@ -207,11 +213,11 @@ def _ties_by_id(order: Ints, owner: Ints, seen: pl.DataFrame) -> Ints:
 def _experiments(experiments: pl.Series, session: Ints, sessions: int, limit: int) -> pl.Series:
     """The distinct experiments of each session in alphabetical order, up to the limit."""
     owner, texts = _flat(experiments, session)
-    distinct = texts.unique().sort()
-    codes = texts.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).to_numpy()
-    key = np.unique(owner << _CODE_BITS | codes)
+    variants = texts.unique().sort()
+    codes = texts.cast(pl.Enum(variants)).to_physical().cast(pl.Int64).to_numpy()
+    key = distinct(owner << _CODE_BITS | codes)
     key, counts = _head(key, key >> _CODE_BITS, sessions, limit)
-    return lists(distinct.gather(pl.Series(key & ((1 << _CODE_BITS) - 1))), counts)
+    return lists(variants.gather(pl.Series(key & ((1 << _CODE_BITS) - 1))), counts)
 
 
 def _texts(experiments: pl.Series) -> pl.Series:

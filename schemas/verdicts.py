@@ -87,9 +87,15 @@ def judge(
     """
     reader = READERS[topic]
     decoded = reader.decode(values, schemas)
-    good, broken = apply(reader.rules, decoded.frame.join(positions, on="row", maintain_order="left"))
+    good, broken = apply(reader.rules, _placed(decoded.frame, positions))
     rejects = pl.concat([decoded.rejects, broken.select("row", "reason", "message")])
     return good.select(*reader.columns), _dead_letters(topic, rejects, positions, keys, values)
+
+
+def _placed(frame: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the positions of its rows."""
+    chosen = positions if frame.height == positions.height else positions[frame["row"]]
+    return frame.hstack(chosen.drop("row"))
 
 
 def _dead_letters(
@@ -107,4 +113,4 @@ def _dead_letters(
         key=pl.Series([keys[row] for row in rows], dtype=pl.Binary),
         value=pl.Series([values[row] for row in rows], dtype=pl.Binary),
     )
-    return raw.join(positions, on="row", maintain_order="left").select(*DEAD_LETTER_COLUMNS)
+    return _placed(raw, positions).select(*DEAD_LETTER_COLUMNS)

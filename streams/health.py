@@ -69,7 +69,7 @@ def _lag(position: Position) -> int | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Readers see the old text or the new one, never a part."""
-    draft = path.with_suffix(path.suffix + ".draft")
+    """Readers see the old text or the new one, never a part; so do several workers that share a folder."""
+    draft = path.with_suffix(f"{path.suffix}.{os.getpid()}")
     draft.write_text(text)
     draft.replace(path)

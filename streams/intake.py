@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
+import numpy as np
 import polars as pl
 
-from schemas.codec import Resolver, resolve
-from schemas.frames import DEAD_LETTER_COLUMNS, POSITION_COLUMNS, TIMESTAMP, empty
+from schemas.codec import Resolver, Schema, SchemaNotResolved, WriterSchema, resolve_ids
+from schemas.frames import DEAD_LETTER_COLUMNS, POSITION_COLUMNS, empty
 from schemas.verdicts import READERS, judge
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.slices import Slice
@@ -18,16 +20,19 @@ class Intake:
     """Makes `Records` of slices.
 
     A schema id is asked of `resolver`, which raises when the registry does not answer: that stops the tick, since no
-    verdict may depend on a server that was away.
+    verdict may depend on a server that was away. Schemas that were found never change; an id without one is asked for
+    again.
     """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self._none = {topic: empty(reader.columns) for topic, reader in READERS.items()}
+        self._no_dead = empty(DEAD_LETTER_COLUMNS)
+        self._schemas: dict[int, Schema] = {}
 
     def __call__(self, slices: Sequence[Slice]) -> Records:
         """All records of the slices, each good or a dead letter."""
-        good = {topic: empty(reader.columns) for topic, reader in READERS.items()}
-        dead = [empty(DEAD_LETTER_COLUMNS)]
+        good, dead = dict(self._none), [self._no_dead]
         for topic in READERS:
             mine = [part for part in slices if part.topic == topic]
             if mine:
@@ -43,21 +48,28 @@ class Intake:
         )
 
     def _read(self, topic: str, slices: Sequence[Slice]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        keys = [key for part in slices for key in part.keys]
-        values = [value for part in slices for value in part.values]
-        return judge(topic, _positions(slices), keys, values, resolve(values, self._resolver))
+        keys = list(chain.from_iterable(part.keys for part in slices))
+        values = list(chain.from_iterable(part.values for part in slices))
+        positions = _positions(slices)
+        try:
+            return judge(topic, positions, keys, values, self._schemas)
+        except SchemaNotResolved as unknown:
+            found = resolve_ids(unknown.missing, self._resolver)
+            self._schemas |= {number: schema for number, schema in found.items() if isinstance(schema, WriterSchema)}
+            return judge(topic, positions, keys, values, self._schemas | found)
 
 
 def _positions(slices: Sequence[Slice]) -> pl.DataFrame:
     """`row`, counted over all slices, and where the record stands in the log."""
+    lengths = [len(part.offsets) for part in slices]
     columns = {
-        "log_epoch": [part.epoch for part in slices for _ in part.offsets],
-        "log_partition": [part.partition for part in slices for _ in part.offsets],
-        "log_offset": [offset for part in slices for offset in part.offsets],
-        "append_time": [time for part in slices for time in part.append_times],
+        "log_epoch": np.repeat([part.epoch for part in slices], lengths),
+        "log_partition": np.repeat([part.partition for part in slices], lengths),
+        "log_offset": np.concatenate([part.offsets for part in slices]),
+        "append_time": np.concatenate([part.append_times for part in slices]),
     }
-    frame = pl.DataFrame(columns, schema=POSITION_COLUMNS | {"append_time": pl.Int64()})
-    return frame.with_columns(pl.col("append_time").cast(TIMESTAMP)).with_row_index("row")
+    frame = pl.DataFrame(columns)
+    return frame.with_columns(pl.col(name).cast(kind) for name, kind in POSITION_COLUMNS.items()).with_row_index("row")
 
 
 def _ranges(slices: Sequence[Slice]) -> tuple[Range, ...]:

@@ -27,12 +27,13 @@ WINDOW_COLUMNS: dict[str, pl.DataType] = {
 """A row of `speed_products`: counts as of the offset of the last event counted."""
 
 _FIGURES = ("as_of", *COUNTERS)
+_COUNTED = ("tenant_id", "product_id", "event_type", "event_time", "log_epoch", "log_partition", "log_offset")
 _NO_TIME = np.iinfo(np.int64).min
 
 
 def count_windows(events: pl.DataFrame) -> tuple[pl.DataFrame, Keys]:
     """`WINDOW_COLUMNS` of used events, and the key of each row."""
-    counted = product_events(events).with_columns(window_start=window_start())
+    counted = product_events(events.select(*_COUNTED)).with_columns(window_start=window_start())
     first, second = within(group_keys(counted, "product_id"), counted, ("window_start",))
     kind = pl.col("event_type")
     rows = (

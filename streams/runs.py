@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from schemas.distinct import begins, distinct
+
 Ints = npt.NDArray[np.int64]
 
 OWNER = "group"
@@ -47,7 +49,8 @@ class Runs:
         offsets = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         rows = np.repeat(place, count) + offsets
         rows = rows[np.argsort(rows >> _ROW_BITS, kind="stable")]
-        frame, starts = np.unique(rows >> _ROW_BITS, return_index=True)
+        starts = np.flatnonzero(begins(rows >> _ROW_BITS))
+        frame = rows[starts] >> _ROW_BITS
         parts = [
             self._frames[int(number)][pl.Series(part & _ROW)]
             for number, part in zip(frame, np.split(rows, starts[1:]), strict=True)
@@ -60,7 +63,7 @@ class Runs:
             return
         owners = rows[OWNER].to_numpy()
         self._reserve(int(owners.max()) + 1)
-        self._live += rows.height - int(self._count[np.unique(owners)].sum())
+        self._live += rows.height - int(self._count[distinct(owners)].sum())
         self._append(rows)
         self._merge_tiers()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from schemas.distinct import distinct
 from streams.index import Flags, Index, Ints, Keys, Words
 from streams.keys import group_keys, joined, take, within
 from streams.known import Known, entity_hash
@@ -117,7 +118,7 @@ class Seen:
             offsets=offsets[used],
             owners=np.concatenate([fetched_owner, owner])[used],
             hashes=hashes,
-            touched=np.unique(owner),
+            touched=distinct(owner),
         )
         return Judged(
             owner,
@@ -173,7 +174,7 @@ def _first_offsets(ids: Keys, offsets: Ints, before: Ints) -> Ints:
     order = np.argsort(ids[0], kind="stable")
     again = np.flatnonzero(ids[0][order][1:] == ids[0][order][:-1])
     if len(again):
-        rows = np.unique(np.concatenate([order[again], order[again + 1]]))
+        rows = distinct(np.concatenate([order[again], order[again + 1]]))
         number, _ = _numbered(take(ids, rows))
         lowest = np.full(number.max() + 1, np.iinfo(np.int64).max)
         np.minimum.at(lowest, number, first[rows])

@@ -13,6 +13,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from schemas.distinct import distinct
 from schemas.fragments import FRAGMENT_COLUMNS, fold, fragments_of, lists, sessions_of
 from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.lateness import LATE_AFTER
@@ -93,14 +94,15 @@ def apply(
 ) -> SessionChange:
     """Folds new events (`EVENT_COLUMNS`) into their groups; `fetch` brings the stored events of groups."""
     judged = memory.seen.judge(new, fetch)
-    used, owner = new.filter(pl.Series(judged.used)), judged.owner[judged.used]
-    known = memory.fragments.read(np.unique(owner[owner < len(memory.seen)]))
+    repeated = np.flatnonzero(~judged.used)
+    used, owner = new.filter(pl.Series(judged.used)) if len(repeated) else new, judged.owner[judged.used]
+    known = memory.fragments.read(distinct(owner[owner < len(memory.seen)]))
     folded, is_touched = _folded(judged, used, owner, known, rules)
     last = _last_events(used, owner)
     touched = _touched_days(folded, is_touched, last)
     return SessionChange(
         used=used,
-        duplicates=new.with_columns(pl.Series("first_offset", judged.first_offset)).filter(~pl.Series(judged.used)),
+        duplicates=new[repeated].with_columns(pl.Series("first_offset", judged.first_offset[repeated])),
         rows=_rows(folded, touched, rules, horizon),
         reach=_reach(touched),
         news=judged.news,
@@ -142,7 +144,7 @@ def _touched_days(folded: pl.DataFrame, is_touched: np.ndarray, last: pl.DataFra
     touched = folded.filter(pl.Series(is_touched)).select("group", first=pl.col("start") // _DAY_MS, end="end")
     span = (touched["end"] // _DAY_MS - touched["first"] + 1).to_numpy()
     day = np.repeat(touched["first"].to_numpy(), span) + np.arange(span.sum()) - np.repeat(np.cumsum(span) - span, span)
-    key = np.unique(np.repeat(touched["group"].to_numpy(), span) << _DAY_BITS | day)
+    key = distinct(np.repeat(touched["group"].to_numpy(), span) << _DAY_BITS | day)
     group, day = key >> _DAY_BITS, key & ((1 << _DAY_BITS) - 1)
     rows = last[pl.Series(np.searchsorted(last["group"].to_numpy(), group))]
     end_of_day = ((pl.col("day").cast(pl.Int64) + 1) * _DAY_MS).cast(pl.Datetime("ms", "UTC"))

@@ -21,9 +21,12 @@ from schemas.topics import USER_EVENTS
 _SETTLE_SECONDS = 5.0
 _EVERY_SECONDS = 0.1
 _POLL_SECONDS = 0.01
-_LOST_SECONDS = 60.0
+_LOST_SECONDS = 30.0
 _TENANT = "freshness"
-_SEEN = "SELECT session_id FROM sessions WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s AND day = today('UTC')"
+_SEEN = """
+SELECT session_id FROM sessions
+WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s AND day = toDate(now('UTC'))
+"""
 
 
 def freshness(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:

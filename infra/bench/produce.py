@@ -27,7 +27,8 @@ _PRODUCER = {
 
 
 def main() -> None:
-    """Prints one JSON object: records and user events sent, seconds taken, CPU seconds of this process."""
+    """Prints one JSON object: records and user events sent; `began`, the Unix time of the first record sent; and the
+    seconds and CPU seconds of this process from then on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--rate", type=float, default=0.0, help="events a second; 0 is as fast as it goes")
@@ -49,7 +50,7 @@ def main() -> None:
     begin = time.time() if given.rate else time.time() - given.events / per_second
     workload = Workload(size, given.seed, round(begin * 1_000), ids, partitions)
     producer = Producer(settings.kafka.client_config() | _PRODUCER)
-    sent, events, began = 0, 0, time.monotonic()
+    sent, events, began, spent, at = 0, 0, time.monotonic(), time.process_time(), time.time()
     for block in workload.blocks(min(_BLOCK, max(1, int(given.rate / 20))) if given.rate else _BLOCK):
         _send(producer, block)
         sent += len(block)
@@ -59,7 +60,8 @@ def main() -> None:
                 time.sleep(max(0.0, began + events / given.rate - time.monotonic()))
     left = producer.flush(120)
     seconds = time.monotonic() - began
-    figures = {"records": sent, "events": events, "unsent": left, "seconds": seconds, "cpu": time.process_time()}
+    cpu = time.process_time() - spent
+    figures = {"records": sent, "events": events, "unsent": left, "began": at, "seconds": seconds, "cpu": cpu}
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

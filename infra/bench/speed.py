@@ -19,24 +19,29 @@ from infra.settings import Settings
 from schemas.topics import USER_EVENTS
 
 _POLL_SECONDS = 0.25
-_PATIENCE_SECONDS = 300.0
+_STUCK_SECONDS = 60.0
+_FOLD_SECONDS = 300.0
+_WARM_EVENTS = 40_000
+"""What goes through first and is not measured: parsers, databases and the servers' compilers are warm then."""
 
 
 @dataclass(frozen=True)
 class SpeedOptions:
     """Sizes. `events` go through the whole function; `fold_events` through the fold alone; `others_seconds` bounds each
     of the apps that are compared (0 leaves them out); `rates` are the steady loads under which freshness is measured,
-    for `rate_seconds` each; `groups` and `products` are the sizes of memory and catalogue whose costs are compared."""
+    for `rate_seconds` each; `groups` and `products` are the sizes of memory and catalogue whose costs are compared,
+    over `growth_events` each, or eight for each group."""
 
     events: int = 500_000
-    fold_events: int = 1_000_000
+    fold_events: int = 800_000
     open_visits: int = 50_000
-    others_seconds: float = 15.0
+    others_seconds: float = 10.0
     rates: tuple[int, ...] = (10_000, 50_000)
-    rate_seconds: float = 15.0
+    rate_seconds: float = 10.0
     workers: tuple[int, ...] = (1, 2)
-    groups: tuple[int, ...] = (10_000, 200_000)
+    groups: tuple[int, ...] = (10_000, 100_000)
     products: tuple[int, ...] = (1_000, 100_000)
+    growth_events: int = 300_000
 
 
 FULL = SpeedOptions(
@@ -45,8 +50,10 @@ FULL = SpeedOptions(
     open_visits=200_000,
     others_seconds=30.0,
     rate_seconds=60.0,
+    workers=(1, 2, 4),
     groups=(10_000, 200_000, 1_000_000, 2_000_000),
     products=(1_000, 100_000, 1_000_000),
+    growth_events=1_000_000,
 )
 
 
@@ -54,72 +61,108 @@ def speed(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
     """All figures. Raises MeasurementFailed, StackError."""
     report("the fold alone")
     fold = _fold(options.fold_events, options.open_visits, 10_000)
-    figures: dict[str, Any] = {"options": asdict(options), "fold": fold, "fold_per_second": fold["events_per_second"]}
-    growth = figures["growth"] = {"workers": {}, "groups": {}, "products": {}}
-    for count in options.workers:
-        with stack(home, report) as settings:
-            report(f"the whole function, {count} worker(s), {options.events} events")
-            whole = _whole(settings, options, count)
-            growth["workers"][count] = whole["events_per_second"]
-            report(json.dumps(whole))
-            if count == options.workers[0]:
-                figures |= whole
-                figures |= _others(settings, options, report, whole["events_per_second"])
-                figures |= _freshness(settings, options, report)
-    for groups in options.groups:
-        report(f"the fold with {groups} open visits")
-        growth["groups"][groups] = _short(_fold(max(400_000, 8 * groups), groups, 10_000))
-    for products in options.products:
-        report(f"the fold with {products} products")
-        growth["products"][products] = _short(_fold(400_000, 50_000, products))
-    figures["load_average"] = os.getloadavg()
+    figures: dict[str, Any] = {"options": asdict(options), "load_average": [os.getloadavg()], "fold": fold}
+    with stack(home, report) as settings:
+        figures |= _on_servers(settings, options, report)
+    figures["fold_per_second"] = fold["events_per_second"]
+    figures["growth"] = {"workers": figures.pop("by_workers"), **_growth(options, report)}
+    figures["load_average"].append(os.getloadavg())
     return figures
+
+
+def _on_servers(settings: Settings, options: SpeedOptions, report: Report) -> dict[str, Any]:
+    """What takes a broker and a store: the whole function, freshness, and the others."""
+    whole = {}
+    for count in options.workers:
+        report(f"the whole function, {count} worker(s), {options.events} events")
+        whole[count] = _whole(settings, options, count)
+        report(json.dumps(whole[count]))
+    first = whole[options.workers[0]]
+    fresh = _freshness(settings, options, report)
+    others = _others(settings, options, report, first["events_per_second"])
+    return {**first, **fresh, **others, "by_workers": {count: _cost(found) for count, found in whole.items()}}
+
+
+def _growth(options: SpeedOptions, report: Report) -> dict[str, Any]:
+    """What an event costs in the fold as the memory and the catalogue grow."""
+    groups, products = {}, {}
+    for size in options.groups:
+        report(f"the fold with {size} open visits")
+        groups[size] = _short(_fold(max(options.growth_events, 8 * size), size, 10_000))
+    for size in options.products:
+        report(f"the fold with {size} products")
+        products[size] = _short(_fold(options.growth_events, 50_000, size))
+    return {"groups": groups, "products": products}
 
 
 def _fold(events: int, groups: int, products: int) -> dict[str, Any]:
     with program("infra.bench.fold", "--events", events, "--open", groups, "--products", products) as process:
-        return answer(process, 1_800)
+        return answer(process, _FOLD_SECONDS + events / 1_000)
 
 
 def _short(fold: dict[str, Any]) -> dict[str, Any]:
     return {"cpu_us": fold["cpu_us"]["all"], "groups": fold["groups_in_memory"], "process_mib": fold["process_mib"]}
 
 
+def _cost(whole: dict[str, Any]) -> dict[str, Any]:
+    return {name: whole[name] for name in ("events_per_second", "cpu_us_per_event")}
+
+
 def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, Any]:
     """Generator, broker, store and workers at once: from the first record sent to the last one applied."""
     client = connect(settings.clickhouse)
     with workers(settings, count) as running:
-        watched = {"worker": running, **servers(settings)}
-        spent, began = Spent(watched), time.monotonic()
-        with program("infra.bench.produce", "--events", options.events, "--open", options.open_visits) as generator:
-            made = answer(generator, 60 + options.events / 1_000)
-            produced = time.monotonic() - began
-            _applied(settings, client, made["events"], running)
-        seconds = time.monotonic() - began
+        _send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=2 * count)
+        before, spent = _stages(settings), Spent({"worker": running, **servers(settings)})
+        made, ended = _send(settings, client, running, options.events, options.open_visits, seed=2 * count + 1)
         cpu = spent.seconds() | {"generator": made["cpu"]}
         time.sleep(1.5)  # the worker tells its stages once a second
-        status = json.loads((settings.home / "run" / "worker.json").read_text())
+        stages = {name: used - before.get(name, 0.0) for name, used in _stages(settings).items()}
         memory = max(process.memory_info().rss for process in running) >> 20
     events = made["events"]
+    stages["fetch and rest"] = cpu["worker"] - sum(stages.values())
     return {
-        "events_per_second": round(events / seconds),
-        "produced_per_second": round(events / produced),
+        "events_per_second": round(events / (ended - made["began"])),
+        "produced_per_second": round(events / made["seconds"]),
         "cpu_us_per_event": {name: round(used / events * 1e6, 2) for name, used in cpu.items()},
-        "cpu_us_by_stage": {name: round(used / events * 1e6, 2) for name, used in status["stages"].items()},
+        # With several workers these are of the one that wrote its status last.
+        "cpu_us_by_stage": {name: round(used / events * 1e6, 2) for name, used in stages.items()} if count == 1 else {},
         "worker_mib": memory,
-        "bytes_per_event": _bytes(settings, events),
+        "bytes_per_event": _bytes(settings, events + _WARM_EVENTS) if count == options.workers[0] else {},
     }
 
 
-def _applied(settings: Settings, client: Client, events: int, running: list[psutil.Process]) -> None:
-    """Waits until so many user events are applied; raises when nothing moves for a while."""
+def _stages(settings: Settings) -> dict[str, float]:
+    status: dict[str, Any] = json.loads((settings.home / "run" / "worker.json").read_text())
+    return dict(status["stages"])
+
+
+def _send(
+    settings: Settings, client: Client, running: list[psutil.Process], events: int, open_visits: int, seed: int
+) -> tuple[dict[str, Any], float]:
+    """Sends events; answers what the generator tells, and the Unix time at which the workers had applied them all."""
+    target = _count_applied(client) + events
+    arguments = ("--events", events, "--open", open_visits, "--seed", seed)
+    with program("infra.bench.produce", *arguments) as generator:
+        made = answer(generator, _STUCK_SECONDS + events / 2_000)
+    _wait_applied(settings, client, target + made["events"] - events, running)
+    return made, time.time()
+
+
+def _count_applied(client: Client) -> int:
     sql = f"SELECT toInt64(sum(applied)) AS applied FROM speed_progress FINAL WHERE topic = '{USER_EVENTS.name}'"
+    return int(select(client, sql, {"applied": pl.Int64()})["applied"][0])
+
+
+def _wait_applied(settings: Settings, client: Client, events: int, running: list[psutil.Process]) -> None:
+    """Waits until so many user events are applied; raises when a worker has ended or nothing moves for a while."""
     last, moved = -1, time.monotonic()
-    while (applied := int(select(client, sql, {"applied": pl.Int64()})["applied"][0])) < events:
+    while (applied := _count_applied(client)) < events:
         if applied != last:
             last, moved = applied, time.monotonic()
-        if time.monotonic() - moved > _PATIENCE_SECONDS or not all(process.is_running() for process in running):
-            said = (settings.home / "workers.log").read_text()[-800:]
+        ended = any(process.status() == psutil.STATUS_ZOMBIE for process in running)
+        if ended or time.monotonic() - moved > _STUCK_SECONDS:
+            said = (settings.home / "workers.log").read_text()[-3_000:]
             raise MeasurementFailed(f"the workers stand at {applied} of {events} events: {said}")
         time.sleep(_POLL_SECONDS)
 
@@ -158,9 +201,9 @@ def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int
 
 def _freshness(settings: Settings, options: SpeedOptions, report: Report) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for rate in options.rates:
-        report(f"freshness at {rate} events/s")
-        with workers(settings, 1):
+    with workers(settings, 1):
+        for rate in options.rates:
+            report(f"freshness at {rate} events/s")
             found[str(rate)] = freshness(settings, rate, options.rate_seconds)
     p99 = {rate: measured["p99_ms"] for rate, measured in found.items()}
     return {"freshness": found, "freshness_p99_ms": p99}

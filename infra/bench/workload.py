@@ -11,7 +11,7 @@ import numpy as np
 from infra.bench.templates import ID_DIGITS, TIME_BYTES, Bytes, Ints, SchemaIds, Templates, simulate, zigzag6
 from schemas.topics import TRANSACTIONS, USER_EVENTS
 
-_TEMPLATE_VISITS = 4_000
+_TEMPLATE_VISITS = 2_000
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 _M32 = np.uint32(0x5BD1E995)
 

@@ -22,6 +22,8 @@ from schemas.registry import Registry
 from schemas.topics import USER_EVENTS
 
 GAP_MS = 1_800_000
+NOTHING_SECONDS = 30.0
+"""After so long without a record it ends by itself."""
 
 
 def main(bootstrap: str, registry_url: str, seconds: float) -> None:
@@ -48,14 +50,16 @@ def main(bootstrap: str, registry_url: str, seconds: float) -> None:
         last[0] = time.monotonic()
         if not first:
             first.append(last[0])
+        elif last[0] - first[0] > seconds:
+            app.stop()
         return fastavro.schemaless_reader(io.BytesIO(value[5:]), parsed[int.from_bytes(value[1:5], "big")])
 
     topic = app.topic(USER_EVENTS.name, value_deserializer="bytes", key_deserializer="bytes")
     stream = app.dataframe(topic).apply(decode)
     stream.session_window(inactivity_gap_ms=GAP_MS).count().final()
-    app.run(timeout=seconds + 5)
-    spent = last[0] - first[0]
-    figures = {"events": seen, "seconds": round(spent, 1), "events_per_second": round(seen / spent)}
+    app.run(timeout=NOTHING_SECONDS, collect=False)
+    spent = last[0] - first[0] if first else 0.0
+    figures = {"events": seen, "seconds": round(spent, 1), "events_per_second": round(seen / spent) if spent else 0}
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
