@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
+from functools import cache, reduce
 
 import polars as pl
 
@@ -103,8 +103,10 @@ def apply(rules: Sequence[Rule], frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     failing = [rule for rule in rules if rule.severity is Severity.FAIL]
     masks = frame.select(holds(rule).alias(str(place)) for place, rule in enumerate(failing))
     good = masks.select(pl.all_horizontal(pl.lit(True), pl.all())).to_series()
-    verdicts = frame.filter(~good).with_columns(_verdict(failing, masks.filter(~good)))
-    return (frame, verdicts) if good.all() else (frame.filter(good), verdicts)
+    if good.all():
+        return frame, frame.clear().with_columns(_named([]))
+    broken = _verdict(failing, masks.filter(~good))
+    return frame.filter(good), frame.filter(~good).with_columns(_named(broken))
 
 
 def count_warnings(rules: Sequence[Rule], frame: pl.DataFrame) -> dict[str, int]:
@@ -113,6 +115,7 @@ def count_warnings(rules: Sequence[Rule], frame: pl.DataFrame) -> dict[str, int]
     return {rule.name: frame.select((~holds(rule)).sum()).item() for rule in warning}
 
 
+@cache
 def holds(rule: Rule) -> pl.Expr:
     """The mask of the rows that keep the rule; true where there is nothing to judge, never null."""
     column, _, field = rule.column.partition(".")
@@ -140,12 +143,16 @@ def _holds(value: pl.Expr, check: Check) -> pl.Expr:
             return value.to_physical() <= pl.col(other).to_physical() + tolerance_ms
 
 
-def _verdict(rules: Sequence[Rule], masks: pl.DataFrame) -> list[pl.Series]:
+def _verdict(rules: Sequence[Rule], masks: pl.DataFrame) -> list[Rule]:
+    """The first rule that each row breaks."""
     first = (pl.when(~pl.col(name)).then(pl.lit(int(name), pl.UInt32)) for name in masks.columns)
-    broken = masks.select(pl.coalesce(pl.lit(None, pl.UInt32), *first)).to_series()
-    places = broken.to_list() if len(masks) else []
+    places = masks.select(pl.coalesce(pl.lit(None, pl.UInt32), *first)).to_series()
+    return [rules[place] for place in places.to_list()]
+
+
+def _named(broken: Sequence[Rule]) -> list[pl.Series]:
     return [
-        pl.Series("rule", [rules[place].name for place in places], pl.String),
-        pl.Series("reason", [rules[place].reason.value for place in places], pl.String),
-        pl.Series("message", [rules[place].meaning for place in places], pl.String),
+        pl.Series("rule", [rule.name for rule in broken], pl.String),
+        pl.Series("reason", [rule.reason.value for rule in broken], pl.String),
+        pl.Series("message", [rule.meaning for rule in broken], pl.String),
     ]

@@ -6,23 +6,29 @@ it. An alert that was completed below the start is stored and confirmed, so it i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
-from schemas.alerts import ALERT_COLUMNS, AlertRules, alerts
+from schemas.alerts import ALERT_COLUMNS, CANDIDATE_COLUMNS, AlertRules, alerts
 from schemas.anomalies import addresses, clicks, purchases
-from schemas.frames import SIGHTED_COLUMNS, empty
+from schemas.frames import POSITION, SIGHTED_COLUMNS, empty
 from schemas.topics import USER_SIGHTINGS
 from streams import traffic
-from streams.records import USER_EVENTS, Range, Records
+from streams.index import Keys, Recent
+from streams.keys import group_keys, within
+from streams.known import HASH_SQL
+from streams.people import People, Told
+from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 
 _KEYS_PER_QUERY = 5_000
 _RECENT = 500_000
 """Sightings that are remembered as sent; of one that is forgotten an equal one is sent again."""
+_DAY = timedelta(days=1)
 
 _CLICKS = f"""
 SELECT {", ".join(clicks.CLICK_COLUMNS)} FROM events_speed
@@ -30,20 +36,30 @@ WHERE event_type = 'click' AND log_epoch = %(epoch)s AND log_partition = %(parti
     AND append_time >= fromUnixTimestamp64Milli(%(since)s)
 LIMIT 1 BY log_offset
 """
-_PURCHASES = " UNION ALL ".join(
-    f"SELECT {', '.join(purchases.PURCHASE_COLUMNS)} FROM {table}"
-    " WHERE (tenant_id, user_id) IN %(keys)s AND status = 'completed'"
+_OF_ORDERS = (
+    "FROM {} WHERE {} AND status = 'completed'"
     " AND order_time >= fromUnixTimestamp64Milli(%(since)s) AND day >= toDate(fromUnixTimestamp64Milli(%(since)s))"
-    for table in ("orders_speed", "orders_cold", "batch_orders")
+)
+_ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
+_PURCHASES = " UNION ALL ".join(
+    f"SELECT {', '.join(purchases.PURCHASE_COLUMNS)} {_OF_ORDERS.format(table, '(tenant_id, user_id) IN %(keys)s')}"
+    for table in _ORDER_TABLES
+)
+_USER = HASH_SQL.format(tenant="tenant_id", entity="user_id")
+_BUYERS = " UNION DISTINCT ".join(
+    f"SELECT DISTINCT {_USER} AS hash {_OF_ORDERS.format(table, 'log_partition IN %(partitions)s')}"
+    for table in _ORDER_TABLES
 )
 _SIGHTED = {name: addresses.SIGHTING_COLUMNS[name] for name in (*addresses.PERSON, "ip", "session_id", "timestamp")}
-_SIGHTINGS = f"""
-SELECT DISTINCT {", ".join(_SIGHTED)} FROM speed_sightings
-WHERE (tenant_id, user_id) IN %(keys)s
-    AND timestamp BETWEEN fromUnixTimestamp64Milli(%(since)s) AND fromUnixTimestamp64Milli(%(until)s)
-"""
+_SIGHTINGS = f"SELECT DISTINCT {', '.join(_SIGHTED)} FROM speed_sightings WHERE (tenant_id, user_id) IN %(keys)s"
+_SIGHTED_USERS = f"SELECT DISTINCT {_USER} AS hash FROM speed_sightings"
 _RAISED_COLUMNS = {name: ALERT_COLUMNS[name] for name in ("alert_id", "log_epoch", "log_partition", "as_of")}
 _RAISED = f"SELECT {', '.join(_RAISED_COLUMNS)} FROM speed_alerts WHERE alert_id IN %(ids)s AND day IN %(days)s"
+
+
+_NO_TAIL = pl.DataFrame(schema=clicks.TAIL_COLUMNS)
+_NO_CANDIDATES = pl.DataFrame(schema=CANDIDATE_COLUMNS)
+_NONE_SIGHTED = empty(SIGHTED_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -52,95 +68,137 @@ class Watched:
 
     rows: Mapping[str, pl.DataFrame]
     tail: pl.DataFrame
-    recent: pl.DataFrame
     ends: Mapping[int, int]
     judged: traffic.Judged
+    sent: Keys
+    buyers: Told | None
+    sighted: Told | None
 
 
-def _no_tail() -> pl.DataFrame:
-    return pl.DataFrame(schema=clicks.CLICK_COLUMNS)
-
-
-def _no_recent() -> pl.DataFrame:
-    return pl.DataFrame(schema={name: addresses.SIGHTING_COLUMNS[name] for name in addresses.SIGHTING})
-
-
-@dataclass
 class Anomalies:
-    """Used by one thread at a time. `ends`: partition of user events -> the offset up to which `tail` knows it."""
+    """Used by one thread at a time. `_ends`: partition of user events -> the offset up to which `_tail` knows it."""
 
-    client: Client
-    rules: AlertRules
-    tail: pl.DataFrame = field(default_factory=_no_tail)
-    recent: pl.DataFrame = field(default_factory=_no_recent)
-    ends: dict[int, int] = field(default_factory=dict)
-    judged: traffic.Judged = field(default_factory=traffic.Judged)
+    def __init__(self, client: Client, rules: AlertRules, horizon: timedelta) -> None:
+        self._client, self._rules, self._horizon = client, rules, horizon
+        self._tail, self._ends, self._judged = _NO_TAIL, dict[int, int](), traffic.Judged()
+        self._sent = Recent(_RECENT)
+        self._buyers = People(purchases.PURCHASE_COLUMNS, POSITION)
+        self._sighted = People(_SIGHTED, tuple(_SIGHTED))
+        self._restored: set[tuple[str, int]] = set()
 
-    def derive(self, records: Records, events: pl.DataFrame, orders: pl.DataFrame) -> Watched:
-        """Rows of `speed_alerts` and `speed_sightings` from the used hot events and orders of a tick."""
+    def derive(self, records: Records, events: pl.DataFrame, orders: pl.DataFrame, facts: pl.DataFrame) -> Watched:
+        """Rows of `speed_alerts` and `speed_sightings` from the used hot events and orders of a tick.
+
+        `facts` are all its used orders, of cold days too.
+        """
         raised_by_clicks, tail = self._clicks(records, events)
-        raised_by_traffic, judged = traffic.derive(self.client, self.rules, records, self.judged)
-        found = pl.concat([raised_by_clicks, raised_by_traffic, self._purchases(orders), self._addresses(records)])
-        sightings = addresses.sightings(events).join(self.recent, on=addresses.SIGHTING, how="anti")
-        rows = {"speed_alerts": self._not_raised(alerts(found, self.rules), records), "speed_sightings": sightings}
-        recent = pl.concat([self.recent, sightings.select(addresses.SIGHTING)]).tail(_RECENT)
-        ends = {tick.partition: tick.end for tick in _of_events(records)}
-        return Watched(rows, tail, recent, ends, judged)
+        raised_by_traffic, judged = traffic.derive(self._client, self._rules, records, self._judged)
+        raised_by_orders, buyers = self._purchases(records, orders, facts)
+        raised_by_addresses, sighted = self._addresses(records)
+        found = pl.concat([raised_by_clicks, raised_by_traffic, raised_by_orders, raised_by_addresses])
+        sightings, sent = self._sightings(events)
+        rows = {"speed_sightings": sightings}
+        if found.height:
+            rows["speed_alerts"] = self._not_raised(alerts(found, self._rules), records)
+        ends = {tick.partition: tick.end for tick in _of(records, USER_EVENTS)}
+        return Watched(rows, tail, ends, judged, sent, buyers, sighted)
 
     def take_in(self, watched: Watched) -> None:
         """Remembers a tick that is written."""
-        self.tail, self.recent = watched.tail, watched.recent
-        self.ends |= watched.ends
-        self.judged = watched.judged
+        self._tail, self._judged = watched.tail, watched.judged
+        self._ends |= watched.ends
+        self._sent.add(watched.sent)
+        if watched.buyers:
+            self._buyers.take_in(watched.buyers)
+        if watched.sighted:
+            self._sighted.take_in(watched.sighted)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops what is known of partitions that were assigned or revoked."""
+        self._restored = {known for known in self._restored if known[0] != topic}
         if topic == USER_EVENTS:
-            gone = pl.col("log_partition").is_in(list(partitions))
-            self.tail, self.recent = self.tail.filter(~gone), self.recent.filter(~gone)
-            self.judged = traffic.Judged()
+            self._tail = self._tail.filter(~pl.col("log_partition").is_in(list(partitions)))
+            self._judged, self._sent = traffic.Judged(), Recent(_RECENT)
             for partition in partitions:
-                self.ends.pop(partition, None)
+                self._ends.pop(partition, None)
+        elif topic == TRANSACTIONS:
+            self._buyers.forget()
+        elif topic == USER_SIGHTINGS.name:
+            self._sighted.forget()
 
     def _clicks(self, records: Records, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        unknown = [tick for tick in _of_events(records) if self.ends.get(tick.partition) != tick.first]
-        stale = pl.col("log_partition").is_in([tick.partition for tick in unknown])
-        tail = pl.concat([self.tail.filter(~stale), *(self._stored_tail(tick) for tick in unknown)])
-        new = events.filter(pl.col("event_type") == "click").select(*clicks.CLICK_COLUMNS)
-        return clicks.fold(tail, new, self.rules)
+        unknown = [tick for tick in _of(records, USER_EVENTS) if self._ends.get(tick.partition) != tick.first]
+        tail = self._tail
+        if unknown:
+            stale = pl.col("log_partition").is_in([tick.partition for tick in unknown])
+            tail = pl.concat([tail.filter(~stale), *(self._stored_tail(tick) for tick in unknown)])
+        new = events.select("event_type", *clicks.CLICK_COLUMNS).filter(pl.col("event_type") == "click")
+        return clicks.fold(tail, new, self._rules) if new.height else (_NO_CANDIDATES, tail)
 
     def _stored_tail(self, tick: Range) -> pl.DataFrame:
-        since = tick.first_append_time - clicks.lookback(self.rules)
+        if not tick.first:
+            return _NO_TAIL
+        since = tick.first_append_time - clicks.lookback(self._rules)
         parameters = {
             "epoch": tick.epoch,
             "partition": tick.partition,
             "start": tick.first,
-            "since": round(since.timestamp() * 1_000),
+            "since": _milliseconds(since),
         }
-        return select(self.client, _CLICKS, clicks.CLICK_COLUMNS, parameters) if tick.first else _no_tail()
+        return clicks.keyed(select(self._client, _CLICKS, clicks.CLICK_COLUMNS, parameters))
 
-    def _purchases(self, orders: pl.DataFrame) -> pl.DataFrame:
-        new = orders.filter(pl.col("status") == "completed").select(*purchases.PURCHASE_COLUMNS)
-        first, _ = _bounds(new["order_time"])
-        since = first - _milliseconds(self.rules.purchase_history)
-        known = self._of_people(new, _PURCHASES, purchases.PURCHASE_COLUMNS, since=since)
-        return purchases.fold(known, new, self.rules)
+    def _sightings(self, events: pl.DataFrame) -> tuple[pl.DataFrame, Keys]:
+        """The sightings that were not sent yet, and their keys."""
+        seen = addresses.seen(events)
+        unsent = ~self._sent.holds(addresses_keys(seen))
+        first = addresses.firsts(seen.filter(pl.Series(unsent)))
+        return first, addresses_keys(first)
 
-    def _addresses(self, records: Records) -> pl.DataFrame:
-        new = records.states.get(USER_SIGHTINGS.name, empty(SIGHTED_COLUMNS))
-        (first, last), span = _bounds(new["timestamp"]), _milliseconds(self.rules.address_window)
-        known = self._of_people(new, _SIGHTINGS, _SIGHTED, since=first - span, until=last + span)
-        return addresses.fold(known, new, self.rules)
+    def _purchases(
+        self, records: Records, orders: pl.DataFrame, facts: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Told | None]:
+        """An order is hot, so those after it happened at most a horizon before it arrived."""
+        new = facts.filter(pl.col("status") == "completed")
+        if not new.height:
+            return _NO_CANDIDATES, None
+        ranges = _of(records, TRANSACTIONS)
+        arrived = min(tick.first_append_time for tick in ranges)
+        since = _milliseconds(arrived - self._horizon - _DAY - self._rules.purchase_history)
+        fresh = self._fresh(ranges)
+        if fresh:
+            self._know(self._buyers, _BUYERS, since=since, partitions=fresh)
+        told = self._buyers.tell(
+            new, lambda people: self._of_people(people, _PURCHASES, purchases.PURCHASE_COLUMNS, since=since)
+        )
+        hot = orders.filter(pl.col("status") == "completed").select(*purchases.PURCHASE_COLUMNS)
+        return purchases.fold(told.rows, hot, self._rules), told
+
+    def _addresses(self, records: Records) -> tuple[pl.DataFrame, Told | None]:
+        new = records.states.get(USER_SIGHTINGS.name, _NONE_SIGHTED)
+        if not new.height:
+            return _NO_CANDIDATES, None
+        if self._fresh(_of(records, USER_SIGHTINGS.name)):
+            self._know(self._sighted, _SIGHTED_USERS)
+        told = self._sighted.tell(new, lambda people: self._of_people(people, _SIGHTINGS, _SIGHTED))
+        return addresses.fold(told.rows, new, self._rules), told
+
+    def _fresh(self, ranges: Sequence[Range]) -> list[int]:
+        """The partitions that are read for the first time; from now on they are not."""
+        fresh = [tick.partition for tick in ranges if (tick.topic, tick.partition) not in self._restored]
+        self._restored |= {(tick.topic, tick.partition) for tick in ranges}
+        return fresh
+
+    def _know(self, people: People, sql: str, **parameters: object) -> None:
+        hashes = select(self._client, sql, {"hash": pl.UInt64()}, parameters)["hash"]
+        people.known.add(hashes.to_numpy().astype(np.uint64))
 
     def _of_people(
-        self, new: pl.DataFrame, sql: str, columns: Mapping[str, pl.DataType], **parameters: int
+        self, people: pl.DataFrame, sql: str, columns: Mapping[str, pl.DataType], **parameters: int
     ) -> pl.DataFrame:
-        """Stored rows of the users of `new`."""
-        people = new.select(addresses.PERSON).unique()
+        """Stored rows of users."""
         parts = [
-            select(self.client, sql, columns, {"keys": part.rows(), **parameters})
+            select(self._client, sql, columns, {"keys": part.rows(), **parameters})
             for part in people.iter_slices(_KEYS_PER_QUERY)
-            if part.height
         ]
         return pl.concat([pl.DataFrame(schema=dict(columns)), *parts])
 
@@ -149,7 +207,7 @@ class Anomalies:
         if not found.height:
             return found
         parameters = {"ids": found["alert_id"].to_list(), "days": found["day"].unique().to_list()}
-        stored = select(self.client, _RAISED, _RAISED_COLUMNS, parameters)
+        stored = select(self._client, _RAISED, _RAISED_COLUMNS, parameters)
         topics = found.select("alert_id", "log_topic").join(stored, on="alert_id")
         starts = {(tick.topic, tick.partition): tick.first for tick in records.ranges}
         raised = [
@@ -160,15 +218,14 @@ class Anomalies:
         return found.filter(~pl.col("alert_id").is_in(raised))
 
 
-def _bounds(times: pl.Series) -> tuple[int, int]:
-    """The least and the greatest of some times, ms; 0 where there is none."""
-    values = times.dt.timestamp("ms").to_list()
-    return min(values, default=0), max(values, default=0)
+def addresses_keys(sightings: pl.DataFrame) -> Keys:
+    """Keys of `addresses.SIGHTING`."""
+    return within(group_keys(sightings, "session_id"), sightings, ("user_id", "ip", "timestamp"))
 
 
-def _of_events(records: Records) -> list[Range]:
-    return [tick for tick in records.ranges if tick.topic == USER_EVENTS]
+def _of(records: Records, topic: str) -> list[Range]:
+    return [tick for tick in records.ranges if tick.topic == topic]
 
 
-def _milliseconds(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+def _milliseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1_000)

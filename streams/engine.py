@@ -95,7 +95,7 @@ class Engine:
         self._history = History(client, horizon.days)
         self.memory = Memory(limits)
         self.stages = Stages()
-        self._anomalies = Anomalies(client, alert_rules or AlertRules())
+        self._anomalies = Anomalies(client, alert_rules or AlertRules(), self._horizon)
 
     def tick(self, slices: Sequence[Slice]) -> None:
         """Applies the slices: returns when all their rows and the progress are written.
@@ -153,9 +153,10 @@ class Engine:
         cold_order = utc_day("order_time") + self._horizon < utc_day("append_time")
         hot_orders = facts.used.filter(~cold_order)
         with self.stages("alerts"):
-            watched = self._anomalies.derive(records, hot_events, hot_orders)
+            watched = self._anomalies.derive(records, hot_events, hot_orders, facts.used)
+        times = {topic: _watermarks(records, topic) for topic in {r.topic for r in records.ranges}}
         after = {
-            (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, _watermark(records, r))
+            (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, times[r.topic].get(r.partition))
             for r in records.ranges
         }
         rows = {
@@ -227,10 +228,10 @@ class Engine:
         sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
 
 
-def _watermark(records: Records, tick: Range) -> datetime | None:
-    times = records.of(tick.topic).filter(pl.col("log_partition") == tick.partition)[READERS[tick.topic].time]
-    latest = times.max()
-    return latest if isinstance(latest, datetime) else None
+def _watermarks(records: Records, topic: str) -> dict[int, datetime]:
+    """Partition -> the greatest time of its usable records."""
+    latest = records.of(topic).group_by("log_partition").agg(pl.col(READERS[topic].time).max())
+    return dict(latest.iter_rows())
 
 
 def _repeated_events(duplicates: pl.DataFrame) -> pl.DataFrame:

@@ -107,6 +107,24 @@ class Index:
             waiting, place = waiting[left], (place[left] + 1) & int(self._mask)
 
 
+class Recent:
+    """The last keys that were added, at least half of `most` and at most all of them."""
+
+    def __init__(self, most: int) -> None:
+        self._half, self._newer, self._older = most // 2, Index(), Index()
+
+    def holds(self, keys: Keys) -> Flags:
+        """Which keys are remembered."""
+        answer: Flags = (self._newer.find(keys) >= 0) | (self._older.find(keys) >= 0)
+        return answer
+
+    def add(self, keys: Keys) -> None:
+        """Adds keys that differ and are not there yet."""
+        if len(self._newer) + len(keys[0]) > self._half:
+            self._newer, self._older = Index(), self._newer
+        self._newer.add(keys, np.zeros(len(keys[0]), np.int64))
+
+
 def _words(entries: Entries) -> npt.NDArray[np.uint64]:
     """Entries as pairs of words: a hash, and check bits above the value."""
     return entries.view(np.uint64).reshape(-1, 2)

@@ -101,7 +101,7 @@ class Seen:
     ) -> Judged:
         stored_keys = group_keys(fetched, self.identity.entity)
         strangers = joined(take(keys, unknown), stored_keys)
-        number, begins = _numbered(strangers)
+        number, begins = numbered(strangers)
         number += len(self)
         owner = owner.copy()
         owner[unknown], fetched_owner = number[: len(unknown)], number[len(unknown) :]
@@ -157,7 +157,7 @@ class Seen:
         self._groups.add(self._keys, np.arange(len(self)))
 
 
-def _numbered(keys: Keys) -> tuple[Ints, Ints]:
+def numbered(keys: Keys) -> tuple[Ints, Ints]:
     """Numbers from 0 for keys, equal for equal ones, and a row of each number."""
     order = np.lexsort((keys[1], keys[0]))
     first, second = keys[0][order], keys[1][order]
@@ -175,7 +175,7 @@ def _first_offsets(ids: Keys, offsets: Ints, before: Ints) -> Ints:
     again = np.flatnonzero(ids[0][order][1:] == ids[0][order][:-1])
     if len(again):
         rows = distinct(np.concatenate([order[again], order[again + 1]]))
-        number, _ = _numbered(take(ids, rows))
+        number, _ = numbered(take(ids, rows))
         lowest = np.full(number.max() + 1, np.iinfo(np.int64).max)
         np.minimum.at(lowest, number, first[rows])
         first[rows] = lowest[number]

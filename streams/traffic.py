@@ -21,6 +21,7 @@ from streams.records import USER_EVENTS, Range, Records
 PATIENCE = timedelta(hours=2)
 ASK_AGAIN = timedelta(seconds=10)
 _JUDGE = 0
+_NONE = pl.DataFrame(schema=CANDIDATE_COLUMNS)
 
 _SLOWEST = "SELECT min(append_time) AS append_time FROM progress WHERE dataset = 'events'"
 _COUNTS = """
@@ -49,17 +50,16 @@ class Judged:
 def derive(client: Client, rules: AlertRules, records: Records, before: Judged) -> tuple[pl.DataFrame, Judged]:
     """(`CANDIDATE_COLUMNS`, what to remember) of the hours that this tick finds over."""
     tick = next((one for one in records.ranges if (one.topic, one.partition) == (USER_EVENTS, _JUDGE)), None)
-    none = pl.DataFrame(schema=CANDIDATE_COLUMNS)
     if tick is None:
-        return none, before
+        return _NONE, before
     hour = before.hour or _last_over(tick.first_append_time - PATIENCE - traffic.HOUR, rules)
     now = tick.last_append_time
     if hour > _last_over(now, rules) or (before.asked is not None and now < before.asked + ASK_AGAIN):
-        return none, Judged(hour, before.asked)
+        return _NONE, Judged(hour, before.asked)
     # What this tick brings is not stored yet, so only what was appended before it can be over.
     patient = tick.first_append_time - PATIENCE
     last = max(_last_over(_slowest(client), rules), _last_over(patient, rules))
-    found = [none]
+    found = [_NONE]
     while hour <= last:
         found.append(_candidates(client, rules, hour, tick))
         hour += traffic.HOUR

@@ -35,13 +35,24 @@ SIGHTING_COLUMNS: dict[str, pl.DataType] = {
 
 SIGHTING = ("tenant_id", "user_id", "session_id", "ip", "timestamp", "log_epoch", "log_partition")
 """Sightings that agree in these are one."""
+_TIMES = ("day", "timestamp")
 
 
 def sightings(events: pl.DataFrame) -> pl.DataFrame:
     """`SIGHTING_COLUMNS`, each once, of used events (`EVENT_COLUMNS`) with a user and an address."""
-    seen = events.filter(pl.col("user_id").is_not_null() & (pl.col("ip") != ""))
-    rows = seen.with_columns(timestamp=window_start()).with_columns(day=utc_day("timestamp")).sort("log_offset")
-    return rows.unique(SIGHTING, keep="first", maintain_order=True).select(*SIGHTING_COLUMNS)
+    return firsts(seen(events))
+
+
+def seen(events: pl.DataFrame) -> pl.DataFrame:
+    """The same, as often as they were seen."""
+    rows = events.select("event_time", *(name for name in SIGHTING_COLUMNS if name not in _TIMES))
+    rows = rows.filter(pl.col("user_id").is_not_null() & (pl.col("ip") != "")).with_columns(timestamp=window_start())
+    return rows.with_columns(day=utc_day("timestamp")).select(*SIGHTING_COLUMNS)
+
+
+def firsts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of equal sightings the first in the log."""
+    return rows.sort("log_offset").unique(SIGHTING, keep="first", maintain_order=True)
 
 
 def fold(known: pl.DataFrame, new: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:

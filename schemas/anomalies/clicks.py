@@ -29,6 +29,9 @@ CLICK_COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rule reads of a click."""
 
+TAIL_COLUMNS: dict[str, pl.DataType] = {**CLICK_COLUMNS, "key": pl.UInt64()}
+"""A click that is remembered; `key` is a hash of its session id, equal for equal ones."""
+
 _Row = dict[str, Any]
 
 
@@ -40,23 +43,38 @@ def lookback(rules: AlertRules) -> timedelta:
     return rules.click_pause * 2 * (rules.click_floor - 1)
 
 
-def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(`CANDIDATE_COLUMNS`, the tail after them) of new clicks after a tail: the clicks of the last `lookback`.
+def keyed(clicks: pl.DataFrame) -> pl.DataFrame:
+    """`TAIL_COLUMNS` of clicks."""
+    return clicks.select(*CLICK_COLUMNS, key=pl.col("session_id").hash(0))
 
-    Both frames have `CLICK_COLUMNS`.
+
+def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(`CANDIDATE_COLUMNS`, the tail after them) of new clicks: the clicks of at least the last `lookback`.
+
+    `clicks` have `CLICK_COLUMNS`, a tail has `TAIL_COLUMNS`.
     """
-    new = clicks.select(*CLICK_COLUMNS)
-    touched = tail.join(new.select(GROUP).unique(), on=GROUP, how="semi").with_columns(new=False)
+    new = keyed(clicks)
+    touched = tail.filter(pl.col("key").is_in(new["key"].unique().implode())).with_columns(new=False)
     dense = _dense(pl.concat([touched, new.with_columns(new=True)]), rules)
     found = [row for part in dense.partition_by("run") for row in _rows(part, rules)]
-    newest = pl.col("append_time").max().over("log_epoch", "log_partition")
-    kept = pl.concat([tail, new]).filter(pl.col("append_time") >= newest - lookback(rules))
-    return pl.DataFrame(found, schema=CANDIDATE_COLUMNS), kept
+    return pl.DataFrame(found, schema=CANDIDATE_COLUMNS), _kept(pl.concat([tail, new]), rules)
+
+
+def _kept(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
+    """What is remembered; old clicks go when there are about as many as others."""
+    oldest, newest = clicks.select(pl.col("append_time").min().alias("a"), pl.col("append_time").max().alias("b")).row(
+        0
+    )
+    if oldest is None or oldest >= newest - 2 * lookback(rules):
+        return clicks
+    latest = pl.col("append_time").max().over("log_epoch", "log_partition")
+    return clicks.filter(pl.col("append_time") >= latest - lookback(rules))
 
 
 def _dense(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
     """The clicks, with their `run`, that stand close enough in event time to be in a long row with a new one."""
-    rows = clicks.sort([*GROUP, "event_time"])
+    enough = clicks.filter(pl.len().over("key") >= rules.click_floor)
+    rows = enough.sort([*GROUP, "event_time"])
     same_group = pl.all_horizontal([pl.col(key) == pl.col(key).shift() for key in GROUP])
     near = pl.col("event_time") - pl.col("event_time").shift() < rules.click_gap
     rows = rows.with_columns(run=(~(same_group & near).fill_null(value=False)).cum_sum())

@@ -19,7 +19,7 @@ from schemas.frames import SIGHTED_COLUMNS
 
 RULES = AlertRules(click_floor=3)
 START = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
-EMPTY_TAIL = pl.DataFrame(schema=clicks.CLICK_COLUMNS)
+EMPTY_TAIL = pl.DataFrame(schema=clicks.TAIL_COLUMNS)
 
 CLICK = st.tuples(
     st.sampled_from(["a", "b"]),
@@ -85,7 +85,8 @@ def test_clicks_do_not_depend_on_the_cut_or_on_restarts(draws: list[tuple[str, i
     for part in cut(log, rng):
         if rng.random() < 0.4 and part.height:
             since = part["append_time"][0] - clicks.lookback(RULES)
-            tail = log.filter(pl.col("log_offset") < part["log_offset"][0], pl.col("append_time") >= since)
+            known = log.filter(pl.col("log_offset") < part["log_offset"][0], pl.col("append_time") >= since)
+            tail = clicks.keyed(known)
         raised, tail = clicks.fold(tail, part, RULES)
         for alert in alerts(raised, RULES).iter_rows(named=True):
             found.setdefault(alert["alert_id"], alert["as_of"])
@@ -99,7 +100,7 @@ def test_a_restart_before_each_click_knows_the_slowest_row_that_there_can_be() -
     for offset in range(log.height):
         since = log["append_time"][offset] - clicks.lookback(RULES)
         tail = log.filter(pl.col("log_offset") < offset, pl.col("append_time") >= since)
-        raised, _ = clicks.fold(tail, log[offset : offset + 1], RULES)
+        raised, _ = clicks.fold(clicks.keyed(tail), log[offset : offset + 1], RULES)
         for alert in alerts(raised, RULES).iter_rows(named=True):
             found.setdefault(alert["alert_id"], alert["as_of"])
     assert found == obvious_alerts(log, RULES) != {}
