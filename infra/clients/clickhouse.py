@@ -12,12 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
-from infra.settings import ClickHouse, Role
+from infra.settings import LOOPBACK, ClickHouse, Role
 from schemas.tables import Migration
 
 CONNECT_TIMEOUT_S = 10
 QUERY_TIMEOUT_S = 300
+_THIS_MACHINE = frozenset({LOOPBACK, "localhost", "::1"})
 _LARGE_STATEMENT = {"max_query_size": 64 << 20, "max_ast_elements": 1_000_000, "max_expanded_ast_elements": 1_000_000}
+
+_INSERT = {"optimize_on_insert": 0}
+"""Rows of one insert with equal keys stay beside each other until parts merge, as those of two inserts do: looking for
+them row by row is a quarter of what an insert costs."""
 
 _PASSING = frozenset({159, 160, 202, 203, 209, 210, 236, 241, 242, 243, 252, 319, 373, 425, 999})
 """Error codes that time mends: timeouts, too many queries, network, aborted, memory, read-only, no space, too many
@@ -37,7 +42,13 @@ class Client(Protocol):
         """Runs a query and returns an Arrow table."""
         ...
 
-    def insert_arrow(self, table: str, arrow_table: pa.Table) -> Any:
+    def insert_arrow(
+        self,
+        table: str,
+        arrow_table: pa.Table,
+        database: str | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> Any:
         """Inserts an Arrow table; returns when the server has acknowledged it."""
         ...
 
@@ -86,6 +97,7 @@ def connect(
         send_receive_timeout=query_timeout_s,
         autogenerate_session_id=False,
         tz_mode="aware",
+        compress=settings.host not in _THIS_MACHINE,
     )
     return cast("Client", client)
 
@@ -105,7 +117,7 @@ def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
 def insert_arrow(client: Client, table: str, rows: pa.Table) -> None:
     """Inserts rows that are in Arrow's form already. Raises `StoreUnavailable`."""
     with _unavailable():
-        client.insert_arrow(table, rows)
+        client.insert_arrow(table, rows, None, _INSERT)
 
 
 def _is_map(dtype: pa.DataType) -> bool:
