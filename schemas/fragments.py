@@ -16,6 +16,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.distinct import Flags, Ints, begins, distinct
 from schemas.frames import TIMESTAMP
@@ -75,6 +76,7 @@ MAX_GROUPS = 1 << 20
 _TIME_BITS = 43
 _PAGE_BITS = 43
 _CODE_BITS = 40
+_NEVER = np.iinfo(np.int64).max
 
 
 def fragments_of(events: pl.DataFrame, group: Ints) -> pl.DataFrame:
@@ -126,9 +128,13 @@ def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, In
         "products": _products(fragments["products"], session, len(starts), rules.product_limit),
         "experiments": _experiments(fragments["experiments"], session, len(starts), rules.experiment_limit),
     }
+    times = fragments.select(
+        pl.col(f"{name}_at").fill_null(_NEVER if rule.first else -_NEVER) for name, rule in ATTRIBUTES.items()
+    )
     for name, rule in ATTRIBUTES.items():
-        chosen = pl.Series(_deciding(fragments, name, order, starts, rule.first))
-        columns |= {part: fragments[part].gather(chosen) for part in (name, f"{name}_at", f"{name}_by")}
+        at, by = times[f"{name}_at"].to_numpy()[order], fragments[f"{name}_by"]
+        decided = pl.DataFrame([fragments[part] for part in (name, f"{name}_at", f"{name}_by")])
+        columns |= decided[pl.Series(_deciding(at, by, order, starts, rule.first))].to_dict()
     return pl.DataFrame(columns).select(pl.col(name).cast(kind) for name, kind in FRAGMENT_COLUMNS.items()), session
 
 
@@ -153,10 +159,11 @@ def _dense(numbers: Ints) -> Ints:
     return ranks
 
 
-def _deciding(fragments: pl.DataFrame, name: str, order: Ints, starts: Ints, earliest: bool) -> Ints:
-    """For each session the row of the fragment that decides the attribute; any row of it where none has a value."""
-    none = np.iinfo(np.int64).max
-    at = fragments[f"{name}_at"].fill_null(none if earliest else -none).to_numpy()[order]
+def _deciding(at: Ints, by: pl.Series, order: Ints, starts: Ints, earliest: bool) -> Ints:
+    """For each session the row of the fragment that decides an attribute; any row of it where none has a value.
+
+    `at`: the times of the deciding events, in this order; `by`: their ids, by row.
+    """
     best = (np.minimum if earliest else np.maximum).reduceat(at, starts)
     lengths = np.diff(np.append(starts, len(at)))
     rows = np.flatnonzero(at == np.repeat(best, lengths))
@@ -164,11 +171,11 @@ def _deciding(fragments: pl.DataFrame, name: str, order: Ints, starts: Ints, ear
     chosen = np.empty(len(starts), np.int64)
     chosen[session] = order[rows]
     tied = np.bincount(session, minlength=len(starts)) > 1
-    tied &= np.abs(best) != none
+    tied &= np.abs(best) != _NEVER
     if tied.any():
         among = tied[session]
         ties = pl.DataFrame({"session": session[among], "row": order[rows[among]]})
-        ties = ties.with_columns(by=fragments[f"{name}_by"].gather(ties["row"]))
+        ties = ties.with_columns(by=by.gather(ties["row"]))
         ties = ties.sort("session", "by", descending=[False, not earliest]).unique("session", keep="first")
         chosen[ties["session"].to_numpy()] = ties["row"].to_numpy()
     return chosen
@@ -188,8 +195,8 @@ def _products(products: pl.Series, session: Ints, sessions: int, limit: int) -> 
     seen = entries.struct.unnest()
     order = np.argsort(owner << _TIME_BITS | seen["at"].to_numpy(), kind="stable")
     order = _ties_by_id(order, owner, seen)
-    codes = seen["value"].cast(pl.Enum(seen["value"].unique())).to_physical().cast(pl.Int64).to_numpy()
-    key = (owner << _CODE_BITS | codes)[order]
+    codes = pc.dictionary_encode(seen["value"].to_arrow(compat_level=pl.CompatLevel.oldest())).indices
+    key = (owner << _CODE_BITS | codes.to_numpy())[order]
     by_key = np.argsort(key, kind="stable")
     rows = order[np.sort(by_key[begins(key[by_key])])]
     rows, counts = _head(rows, owner[rows], sessions, limit)

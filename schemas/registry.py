@@ -78,6 +78,22 @@ class Registry:
         """Register the contracts of all topics: schema ids by topic name and version."""
         return {topic.name: self.register(topic) for topic in topics}
 
+    def id_of_latest(self, topic: Topic) -> int:
+        """The schema id of the newest version of the topic's contract, which is registered only if it is not yet.
+
+        For who writes: it changes nothing where all is well. Raises IncompatibleVersion, RegistryUnavailable.
+        """
+        latest = subject(str(topic.subject)).latest
+        with _asking(f"look up {latest.subject} v{latest.version}"):
+            try:
+                found = self._client.lookup_schema(topic.registry_subject, RegisteredSchema(latest.text, "AVRO"))
+            except SchemaRegistryError as error:
+                if error.http_status_code != _NOT_FOUND:
+                    raise
+            else:
+                return int(found.schema_id)
+        return self.register(topic)[latest.version]
+
     def resolve(self, schema_id: int) -> Schema:
         """What the schema id of a record stands for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from datetime import timedelta
 from typing import NoReturn
@@ -32,8 +33,14 @@ WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublic
 """What time mends: the tick is tried again until it succeeds, and intake stops meanwhile."""
 
 
+_COLLECT = 100_000, 50, 100
+"""Slices are lists of many objects without cycles: looking through them as often as Python does by itself is waste."""
+
+
 def main() -> NoReturn:
     """Runs until it is told to stop."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = load_settings()
     client = connect(settings.clickhouse)
@@ -76,7 +83,7 @@ def _engine(settings: Settings) -> Engine:
     """The engine has a client of its own, since it runs in a thread of its own."""
     rules = _rules(settings)
     registry = Registry(settings.registry.url)
-    outputs = Outputs(settings.kafka.client_config(), registry.register)
+    outputs = Outputs(settings.kafka.client_config(), registry.id_of_latest)
     client, horizon = connect(settings.clickhouse), Horizon(settings.horizon_days)
     memory = settings.memory
     limits = MemoryLimits(memory.sessions, memory.events, memory.orders, memory.windows)

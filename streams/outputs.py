@@ -88,13 +88,13 @@ class Outputs:
     def __init__(
         self,
         client_config: Mapping[str, str],
-        register: Callable[[Topic], Mapping[int, int]],
+        schema_id: Callable[[Topic], int],
         seconds: float = DELIVERY_SECONDS,
         outputs: Mapping[str, Output] = OUTPUTS,
     ) -> None:
         timeout = {"message.timeout.ms": int(seconds * 1_000)}
         self._config = dict(client_config) | _PRODUCER | timeout
-        self._register, self._seconds, self._outputs = register, seconds, outputs
+        self._find_id, self._seconds, self._outputs = schema_id, seconds, outputs
         self._ids: dict[str, int] = {}
         self._producer: Any = None
         self._failures: list[KafkaError] = []
@@ -159,7 +159,7 @@ class Outputs:
 
     def _schema_id(self, topic: Topic) -> int:
         if topic.name not in self._ids:
-            self._ids[topic.name] = self._register(topic)[subject(str(topic.subject)).latest.version]
+            self._ids[topic.name] = self._find_id(topic)
         return self._ids[topic.name]
 
 

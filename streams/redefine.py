@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 GROUPS_AT_ONCE = 100_000
 
+_ANY = "SELECT 1 AS one FROM speed_sessions WHERE definition != %(definition)s LIMIT 1"
+"""Reads one small column; what it finds may have been replaced already."""
 _OLD = """
 SELECT log_epoch, log_partition, uniqExact(tenant_id, session_id) AS groups FROM speed_sessions FINAL
 WHERE definition != %(definition)s GROUP BY log_epoch, log_partition ORDER BY log_epoch, log_partition
@@ -33,6 +35,8 @@ def derive_again(client: Client, rules: SessionRules, horizon: Horizon, applied:
     `applied`: (epoch, partition) -> the offset below which all is applied; what lies past it is applied anew. A new row
     has the old one's `as_of` and takes its place, being written later. Doing it twice, or dying half way, does no harm.
     """
+    if not select(client, _ANY, {"one": pl.Int64()}, {"definition": rules.definition}).height:
+        return 0
     written = 0
     history = History(client, horizon.days)
     for epoch, partition, groups in select(client, _OLD, _OLD_COLUMNS, {"definition": rules.definition}).rows():

@@ -122,7 +122,7 @@ def _folded(
 ) -> tuple[pl.DataFrame, np.ndarray]:
     """All sessions of the groups at hand, and which of them a new event lies in."""
     parts = [fragments_of(used, owner), known, fragments_of(judged.fetched, judged.fetched_owner)]
-    folded, session = fold(pl.concat(parts), rules)
+    folded, session = fold(pl.concat(parts, rechunk=True), rules)
     is_touched = np.zeros(folded.height, np.bool_)
     is_touched[session[: used.height]] = True
     return folded, is_touched
