@@ -1,4 +1,4 @@
-"""What all DAGs share: how a task calls the batch layer, its defaults, the assets, and who is told of a failure.
+"""What all DAGs share: how a task calls the layers, its defaults, the assets, and who is told of a failure.
 
 Only Airflow is imported, and nothing of ours: tasks run `python -m batch ...`, as a person would in a shell.
 """
@@ -9,6 +9,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -34,11 +35,19 @@ _log = logging.getLogger(__name__)
 
 
 def batch(*arguments: str) -> Any:
-    """Runs `python -m batch` with these arguments and `--json`; returns its document or fails as its exit code says."""
-    command = [sys.executable, "-m", "batch", *arguments, "--json"]
+    """Runs `python -m batch`."""
+    return run("batch", FINAL, *arguments)
+
+
+def run(module: str, final: Mapping[int, str], *arguments: str) -> Any:
+    """Runs a module of ours with these arguments and `--json`; returns its document or fails as its exit code says.
+
+    `final`: the exit codes that a retry cannot mend, and what they mean.
+    """
+    command = [sys.executable, "-m", module, *arguments, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode in FINAL:
-        raise AirflowFailException(f"{' '.join(command[1:])}: {FINAL[done.returncode]}; see the log above")
+    if done.returncode in final:
+        raise AirflowFailException(f"{' '.join(command[1:])}: {final[done.returncode]}; see the log above")
     if done.returncode:
         raise AirflowException(f"{' '.join(command[1:])} ended with {done.returncode}; see the log above")
     return json.loads(done.stdout)

@@ -11,17 +11,14 @@ means that served values are not what the history says: table `feature_consisten
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.exceptions import AirflowException
 from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-PUBLICATIONS = Asset(name="publications", uri="rivermeet://publications")
+from dags.commands import PUBLICATIONS, run
+
 FEATURES = Asset(name="features", uri="rivermeet://features")
 """Changes when features came online."""
 
@@ -39,14 +36,8 @@ DEFAULTS = {
 
 
 def features(*arguments: str) -> Any:
-    """Runs `python -m feature_store` with these arguments and `--json`; its document, or a failure as its code says."""
-    command = [sys.executable, "-m", "feature_store", *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode in FINAL:
-        raise AirflowFailException(f"{' '.join(command[1:])}: {FINAL[done.returncode]}; see the log above")
-    if done.returncode:
-        raise AirflowException(f"{' '.join(command[1:])} ended with {done.returncode}; see the log above")
-    return json.loads(done.stdout)
+    """Runs `python -m feature_store`."""
+    return run("feature_store", FINAL, *arguments)
 
 
 @dag(
