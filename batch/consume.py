@@ -15,6 +15,8 @@ from batch.log import LogUnavailable
 
 SILENCE_SECONDS = 60.0
 """How long Kafka may bring nothing before the reading is given up."""
+POLL_SECONDS = 0.1
+"""The client waits as long for a whole batch, also where a partition has ended: a landing of little is mostly this."""
 RECORDS = 20_000
 """Records of a partition that are judged at once."""
 _READ = {
@@ -128,7 +130,7 @@ def consume(
 def _next(consumer: Any, topic: str, waiting: Mapping[int, _Waiting]) -> Iterator[tuple[int, bool]]:
     """Takes in what Kafka brings next: (partition, whether its end was reached) for each that something came of."""
     deadline = time.monotonic() + SILENCE_SECONDS
-    while not (messages := consumer.consume(RECORDS, 1.0)):
+    while not (messages := consumer.consume(RECORDS, POLL_SECONDS)):
         if time.monotonic() > deadline:
             raise LogUnavailable(topic, f"nothing came for {SILENCE_SECONDS:.0f} s")
     for partition, run in groupby(messages, Message.partition):
