@@ -18,6 +18,7 @@ help: ## Show this list
 
 .PHONY: install
 install: .venv/installed ## Make the environment and fetch the servers' jars
+	@$(RUN)/python -m compileall -q batch dags feature_store infra schemas serving streams
 	@$(RUN)/rivermeet fetch
 
 .PHONY: demo
