@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from batch.datasets import Dataset
     from batch.report import QualityReport
     from batch.steps import Steps
+    from infra.settings import Settings
 
 
 class Code(IntEnum):
@@ -283,10 +284,10 @@ def notify(day: Day, as_json: Json = False) -> None:
 @app.command()
 def alert(text: Text, as_json: Json = False) -> None:
     """Send a line by webhook or mail, as the settings say."""
-    with _steps() as steps:
+    with _edge() as settings:
         from batch.notify import send_alert
 
-        _print({"told": send_alert(steps.settings.notify, text)}, as_json)
+        _print({"told": send_alert(settings.notify, text)}, as_json)
 
 
 @app.command()
@@ -324,15 +325,23 @@ def _dates(days: list[datetime], to: datetime | None) -> list[date]:
 
 @contextmanager
 def _steps() -> Iterator[Steps]:
-    """The steps of this process; errors that are meant for people end it with a sentence and their own code."""
-    from batch.steps import open_steps
+    """The steps of this process, within its edge."""
+    with _edge() as settings:
+        from batch.steps import open_steps
+
+        with open_steps(settings) as steps:
+            yield steps
+
+
+@contextmanager
+def _edge() -> Iterator[Settings]:
+    """The settings; errors that are meant for people end the process with a sentence and their own code."""
     from infra.settings import load_settings
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("batch").setLevel(logging.INFO)
     try:
-        with open_steps(load_settings()) as steps:
-            yield steps
+        yield load_settings()
     except Exception as error:  # the edge of the process: every error is told, and those we know have a code
         code = _code(error)
         if code is None:
@@ -347,6 +356,7 @@ def _code(error: Exception) -> Code | None:
 
     from batch.explain import NotPublished, UnknownMetric
     from batch.feature_loads import FeatureLoadDiffers, FeaturesDiffer
+    from batch.files import FULL, FileDamaged, NoSpace
     from batch.gate import ExpectationBroken
     from batch.landings import LakeHistoryBroken
     from batch.log import LogUnavailable
@@ -366,9 +376,11 @@ def _code(error: Exception) -> Code | None:
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
         ((LogUnavailable, NotTold, StoreUnavailable), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
-        ((DayForgotten, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
+        ((DayForgotten, FileDamaged, NoSpace, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
         ((ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, ValidationError), Code.FAILED),
     ]
+    if isinstance(error, OSError) and error.errno in FULL:
+        return Code.FAILED
     return next((code for kinds, code in codes if isinstance(error, kinds)), None)
 
 

@@ -5,7 +5,11 @@ Rows never pass through Java: what polars decoded goes to Parquet as it is.
 
 from __future__ import annotations
 
+import errno
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
@@ -34,20 +38,84 @@ class Target:
     storage: Storage
 
     def write(self, day: date, parts: Iterable[pa.Table]) -> str:
-        """Writes rows of one day as a file of its own and answers its URI; no reader sees it before a commit."""
-        uri = f"{self.location}/data/day={day.isoformat()}/{uuid4().hex}.parquet"
-        write_parquet(self.storage, uri, self.schema, parts)
+        """Writes rows of one day as a file of its own and answers its URI; no reader sees it before a commit.
+
+        Its name ends in the checksum of its bytes, so it is in memory until it is whole. Raises `NoSpace`.
+        """
+        held = pa.BufferOutputStream()
+        _encode(held, self.schema, parts)
+        data = held.getvalue()
+        uri = f"{self.location}/data/day={day.isoformat()}/{uuid4().hex}-{zlib.crc32(data):08x}.parquet"
+        with new_file(self.storage, uri) as out:
+            out.write(data)
         return uri
 
 
-def write_parquet(storage: Storage, uri: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
-    """Writes tables in their order; small ones share a row group."""
+class NoSpace(Exception):
+    """The storage is full. Nothing that was begun is part of the lake: make room, then run the command again."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"no space left for {uri}: nothing of it counts; make room, then run the command again")
+        self.uri = uri
+
+
+class FileDamaged(Exception):
+    """A file of the lake is not as it was written. Restore it from a copy; nothing was computed from it."""
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(f"{uri} {why}: restore it from a copy; nothing was computed from it, what is published stays")
+        self.uri, self.why = uri, why
+
+
+def check(storage: Storage, uri: str) -> None:
+    """Holds the bytes of a file against the checksum in its name, if it has one. Raises `FileDamaged`."""
+    named = _CHECKSUM.search(uri)
+    if named is None:
+        return
     store, path = storage.open(uri)
-    store.create_dir(path.rpartition("/")[0], recursive=True)
+    found = 0
+    try:
+        with store.open_input_stream(path, compression=None) as file:
+            while piece := file.read(_PIECE):
+                found = zlib.crc32(piece, found)
+    except FileNotFoundError as error:
+        raise FileDamaged(uri, "is missing") from error
+    if found != int(named[1], 16):
+        raise FileDamaged(uri, f"has the checksum {found:08x}, and had {named[1]} when it was written")
+
+
+def write_parquet(storage: Storage, uri: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Writes tables in their order; small ones share a row group. Raises `NoSpace`, and leaves no half file then."""
+    with new_file(storage, uri) as out:
+        _encode(out, schema, parts)
+
+
+def _encode(out: pa.NativeFile, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
     options = {"compression": "zstd", "compression_level": 1, "use_dictionary": _dictionaries(schema)}
-    with store.open_output_stream(path) as out, pq.ParquetWriter(out, schema, **options) as writer:
+    with pq.ParquetWriter(out, schema, **options) as writer:
         for part in _grouped(parts):
             writer.write_table(part.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
+
+
+@contextmanager
+def new_file(storage: Storage, uri: str) -> Iterator[pa.NativeFile]:
+    """A stream into a new file, which is deleted again if it cannot be finished. Raises `NoSpace`."""
+    store, path = storage.open(uri)
+    try:
+        store.create_dir(path.rpartition("/")[0], recursive=True)
+        with store.open_output_stream(path) as out:
+            yield out
+    except OSError as error:
+        storage.delete(uri)
+        if error.errno in FULL:
+            raise NoSpace(uri) from error
+        raise
+
+
+_CHECKSUM = re.compile(r"-([0-9a-f]{8})\.parquet$")
+_PIECE = 1 << 22
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Numbers of the errors that say that a file system takes no more."""
 
 
 def _grouped(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from batch.report import QualityReport
 from infra.settings import Notify, Smtp
+
+if TYPE_CHECKING:
+    from batch.report import QualityReport
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 10.0

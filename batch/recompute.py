@@ -16,13 +16,13 @@ from uuid import uuid4
 import polars as pl
 
 from batch.days import connected
-from batch.files import LakeFile
+from batch.files import LakeFile, of_days
 from batch.publication import NotYetPublishable, Publication, landed_until
 from batch.results import Manifest, Results
 from batch.scan import Share, Snapshot, shares
 from batch.snapshot import Pinned
 from batch.work import REACH, REACH_NAMES, Folded, FoldEvents, FoldOrders, Parts, add_up, break_down
-from batch.workers import Workers
+from batch.workers import Workers, check_files
 from schemas.breakdowns import LOOKBACK_DAYS
 from schemas.frames import GROUP, ORDER_GROUP
 from schemas.sessions import SessionRules
@@ -47,9 +47,10 @@ class Recompute:
     def events(self, days: Collection[date]) -> Manifest:
         """Recomputes the dataset `events` for the days and all that must move with them.
 
-        Raises `NotYetPublishable` if the snapshot was landed too early for one of the days.
+        Raises `NotYetPublishable` if the snapshot was landed too early for one of the days, `FileDamaged`.
         """
         taken = frozenset(days)
+        self._check(taken)
         while True:
             run = self._new_run()
             work = FoldEvents(self._snapshot(GROUP), tuple(sorted(taken)), self.rules, self.results, run)
@@ -58,11 +59,13 @@ class Recompute:
             together = self._together(days, reach)
             if together <= taken:
                 return self._finish("events", run, together, folded, reach)
+            self._check(together - taken)
             taken |= together
 
     def orders(self, days: Collection[date]) -> Manifest:
-        """Recomputes the dataset `orders`; a fact and its duplicates lie on one day. Raises `NotYetPublishable`."""
+        """Recomputes the dataset `orders`; a fact and its duplicates lie on one day. Raises as `events`."""
         together = self._together(days, _no_reach())
+        self._check(together)
         run = self._new_run()
         work = FoldOrders(self._snapshot(ORDER_GROUP), tuple(sorted(together)), self.results, run)
         folded = self.workers.run(work, self._shares(), self._rows(together))
@@ -97,6 +100,9 @@ class Recompute:
                 by_day[*place, part.day] += part.records
                 most[place] = max(most[place], by_day[*place, part.day])
         return shares(self._ends(), most, ROWS_PER_SHARE)
+
+    def _check(self, days: Collection[date]) -> None:
+        check_files(self.workers, self.results.storage, of_days(self.files, days))
 
     def _rows(self, days: Collection[date]) -> int:
         return self.pinned.landed_rows(sorted(days))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from batch.coverage import Coverage
+from batch.files import new_file
 from batch.storage import Storage
 from schemas.breakdowns import BREAKDOWN_COLUMNS
 from schemas.frames import EVENT_COLUMNS, ORDER_COLUMNS
@@ -97,11 +98,12 @@ class Results:
 
     def finish(self, manifest: Manifest, reach: pl.DataFrame) -> None:
         """Writes the manifest, which is what makes the run readable, last."""
-        store, path = self.storage.open(self.uri(manifest.dataset, manifest.run))
-        store.create_dir(path, recursive=True)
-        pq.write_table(reach.to_arrow(), f"{path}/{REACH}", filesystem=store)
-        with store.open_output_stream(f"{path}/{MANIFEST}.part") as out:
+        folder = self.uri(manifest.dataset, manifest.run)
+        with new_file(self.storage, f"{folder}/{REACH}") as out:
+            pq.write_table(reach.to_arrow(), out)
+        with new_file(self.storage, f"{folder}/{MANIFEST}.part") as out:
             out.write(manifest.to_json().encode())
+        store, path = self.storage.open(folder)
         store.move(f"{path}/{MANIFEST}.part", f"{path}/{MANIFEST}")
 
     def manifest(self, dataset: str, run: str) -> Manifest:

@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from batch.files import LakeFile
+from batch.files import LakeFile, check
 from batch.storage import Storage
 from schemas.tables.lake import LakeTable
 
@@ -53,10 +53,15 @@ class Snapshot:
         """All days with rows."""
         return {file.day for file in self.files}
 
+    def check(self, share: Share, days: Collection[date]) -> None:
+        """Holds the files of the share on the days against their checksums. Raises `FileDamaged`."""
+        for file in self._held(share, days):
+            check(self.storage, file.uri)
+
     def read(self, share: Share, days: Collection[date], columns: Sequence[str]) -> pl.LazyFrame:
         """The rows of the share on the days, in the types of the frames."""
         kinds = self.table.frame_schema
-        held = [file for file in self.files if file.day in days and file.may_hold(share.partition)]
+        held = self._held(share, days)
         if not held:
             return pl.LazyFrame(schema={name: kinds[name] for name in columns})
         rows = scan(self.storage, [file.uri for file in held], kinds)
@@ -69,6 +74,9 @@ class Snapshot:
         if share.of > 1:
             rows = rows.filter(pl.struct(self.group).hash(seed=0) % share.of == share.number)
         return rows.select(pl.col(name).cast(kinds[name]) for name in columns)
+
+    def _held(self, share: Share, days: Collection[date]) -> list[LakeFile]:
+        return [file for file in self.files if file.day in days and file.may_hold(share.partition)]
 
 
 def scan(storage: Storage, files: Sequence[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:

@@ -18,6 +18,7 @@ from batch.datasets import DATASETS, LANDED, Dataset, Landed
 from batch.engine import Engine
 from batch.feature_loads import FeatureLoad, load_features
 from batch.features import FeatureReport, Inputs, Wiring
+from batch.files import LakeFile, of_days
 from batch.gate import GateReport, validate, validate_across
 from batch.gate_results import keep
 from batch.lake import create_tables, files_of, load_table, open_catalog
@@ -39,7 +40,7 @@ from batch.segments import calculate
 from batch.snapshot import Pinned, pin
 from batch.spark import SparkConfig, spark_config, spark_session
 from batch.warehouse import PublishReport, binding, copy_landings, publish_run
-from batch.workers import Workers
+from batch.workers import Workers, check_files
 from infra.clients.clickhouse import Client, connect
 from infra.settings import Settings
 from schemas.checks import Severity
@@ -167,6 +168,7 @@ class Steps:
     def validate(self, dataset: Dataset, day: date, snapshot_id: int | None = None) -> GateReport:
         """Holds a day against the rules."""
         pinned = self.pinned(dataset, snapshot_id)
+        check_files(self.workers, self.config.lake.storage, of_days(self._files(dataset, pinned), [day]))
         report = validate(self._engine(pinned.landed_rows([day])), dataset, pinned, day, self.config.state)
         keep(self.client, report, self.clock())
         return report
@@ -183,7 +185,7 @@ class Steps:
     def recompute(self, dataset: Dataset, days: Collection[date], snapshot_id: int | None = None) -> Manifest:
         """Computes days, and those that must move with them, ready to be published."""
         pinned = self.pinned(dataset, snapshot_id)
-        files = files_of(load_table(self.catalog, dataset.table), pinned.snapshot_id)
+        files = self._files(dataset, pinned)
         published = current_publications(self.client, dataset.name)
         work = Recompute(self.workers, self.results, pinned, files, published, self.rules)
         return work.events(days) if dataset.name == "events" else work.orders(days)
@@ -278,6 +280,9 @@ class Steps:
         window = [first + timedelta(days=ahead) for ahead in range((inputs.days[-1] - first).days + 1)]
         rows = sum(self.pinned(DATASETS[one.dataset]).landed_rows(window) for one in inputs.manifests)
         return Wiring(self._engine(rows), self.results)
+
+    def _files(self, dataset: Dataset, pinned: Pinned) -> tuple[LakeFile, ...]:
+        return files_of(load_table(self.catalog, dataset.table), pinned.snapshot_id)
 
     def _engine(self, rows: int) -> Engine[Any]:
         """Where so many rows of the lake are best computed."""

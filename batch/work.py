@@ -72,6 +72,7 @@ class FoldEvents:
         elsewhere = set(keys.select("day").unique().collect()["day"])
         if not elsewhere:
             return rows
+        self.snapshot.check(share, elsewhere)
         more = self.snapshot.read(share, elsewhere, columns).join(groups, on=GROUP, how="semi").collect()
         return pl.concat([rows, more])
 

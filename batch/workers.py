@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from batch.files import FileDamaged, LakeFile, check
+from batch.storage import Storage
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -34,3 +37,25 @@ class Workers:
         tasks = self.spark().sparkContext.parallelize(units, len(units)).map(work)
         answers: list[Answer] = tasks.collect()
         return answers
+
+
+def check_files(workers: Workers, storage: Storage, files: Sequence[LakeFile]) -> None:
+    """Holds the bytes of files against their checksums. Raises `FileDamaged`."""
+    found = workers.run(_Damage(storage), [file.uri for file in files], sum(file.rows for file in files))
+    for error in found:
+        if error is not None:
+            raise error
+
+
+@dataclass(frozen=True)
+class _Damage:
+    """The work on a file; Spark hands on answers as they are, and errors only as text."""
+
+    storage: Storage
+
+    def __call__(self, uri: str) -> FileDamaged | None:
+        try:
+            check(self.storage, uri)
+        except FileDamaged as damaged:
+            return damaged
+        return None
