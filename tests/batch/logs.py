@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 from uuid import uuid4
 
 import polars as pl
@@ -51,11 +51,11 @@ def new_topic(bootstrap: str, partitions: int, name: str = "") -> TestTopic:
     config = USER_EVENTS.config()
     for made in admin.create_topics([NewTopic(topic.name, partitions, 1, config=config)]).values():
         made.result(timeout=30)
-    deadline = time.monotonic() + 30
+    deadline = monotonic() + 30
     # The broker learns of a topic a moment after its controller has made it.
     while len(admin.list_topics(timeout=30).topics.get(topic.name, TopicMetadata()).partitions) < partitions:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        assert monotonic() < deadline
+        sleep(0.02)
     return topic
 
 
