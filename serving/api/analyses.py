@@ -13,10 +13,11 @@ from pydantic import BaseModel, Field
 
 from infra.clients.clickhouse import Client
 from schemas.subjects import subject
+from serving import journeys
 from serving.api.access import Tenant
 from serving.api.caching import NOT_MODIFIED, InCaching
 from serving.api.context import InContext
-from serving.api.days import WITHIN, Days, required_days
+from serving.api.days import Days, required_days
 from serving.api.problems import invalid
 from serving.api.provenance import Provenance, consistent
 from serving.api.reading import PROBLEMS
@@ -72,7 +73,7 @@ class Retention(_Origin):
 
 
 _FUNNEL: dict[str, pl.DataType] = {
-    "levels": pl.List(pl.Int64()),
+    "reached": pl.List(pl.Int64()),
     "layer": pl.String(),
     "publication_version": pl.Int64(),
     "late_groups": pl.Int64(),
@@ -85,7 +86,15 @@ _RETENTION: dict[str, pl.DataType] = {
     "publication_version": pl.Int64(),
     "late_groups": pl.Int64(),
 }
-_ENTITY = {"session": "session_id", "visitor": "coalesce(user_id, session_id)"}
+_ENTITY = {"session": journeys.SESSION, "visitor": journeys.VISITOR}
+
+
+_RETAINED = (
+    "SELECT cohort, period, uniqExact(tenant_id, user_id) AS users,"
+    " multiIf(max(version) = 0, 'speed', sum(fast) = 0, 'batch', 'merged') AS layer,"
+    " max(version) AS publication_version, sum(late_sessions) AS late_groups"
+    " FROM ({seen}) GROUP BY cohort, period ORDER BY cohort, period"
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ class FunnelQuestion:
     def read(self, client: Client) -> dict[str, Any]:
         """`data` and where it comes from."""
         (row,) = rows(client, self.sql, _FUNNEL, self.parameters)
-        reached = [sum(row["levels"][place:]) for place in range(1, len(self.steps) + 1)]
+        reached = row["reached"]
         steps = [
             {
                 "step": place + 1,
@@ -119,53 +128,37 @@ class FunnelQuestion:
     @property
     def parameters(self) -> dict[str, Any]:
         """The query's parameters."""
-        segment = {"tenant": self.tenant, "device": self.device, "country": self.country}
-        steps = {f"step_{place}": kind for place, kind in enumerate(self.steps)}
-        window = self.window // timedelta(milliseconds=1)
-        return {**self.days.parameters, **steps, **segment, "window": window}
+        return {
+            **_span(self.days),
+            "steps": list(self.steps),
+            "window_s": self.window // timedelta(seconds=1),
+            "tenant": self.tenant,
+            "device": self.device,
+            "country": self.country,
+        }
 
     @property
     def sql(self) -> str:
-        """One row: how many entities got how far, from 0 steps on, and where the rows came from."""
-        segments = {
-            "tenant_id": ("tenant", self.tenant),
-            "device_class": ("device", self.device),
-            "country": ("country", self.country),
-        }
-        kept = "".join(
-            f" AND {column} = {{{name}:String}}" for column, (name, value) in segments.items() if value is not None
-        )
-        levels = ", ".join(f"countIf(level = {level})" for level in range(len(self.steps) + 1))
+        """One row: how many entities took each step, and where the rows came from."""
+        segments = {"device_class": ("device", self.device), "country": ("country", self.country)}
+        conditions = [
+            f"{column} = {{{name}:String}}" for column, (name, value) in segments.items() if value is not None
+        ]
+        levels = journeys.levels(_ENTITY[self.entity], "''", " AND ".join([_of(self.tenant), *conditions]))
+        reached = ", ".join(f"countIf(level >= {step})" for step in range(1, len(self.steps) + 1))
         return (
-            f"SELECT [{levels}] AS levels,"
+            f"SELECT [{reached}] AS reached,"
             " multiIf(max(version) = 0, 'speed', sum(fast) = 0, 'batch', 'merged') AS layer,"
-            " max(version) AS publication_version, sum(late) AS late_groups FROM ("
-            f"SELECT {self._level} AS level,"
-            " max(e.publication_version) AS version, countIf(e.layer = 'speed') AS fast,"
-            " countIf(e.layer = 'speed' AND e.publication_version > 0) AS late"
-            f" FROM events AS e WHERE {WITHIN}{kept} GROUP BY tenant_id, {_ENTITY[self.entity]} AS entity)"
+            f" max(version) AS publication_version, sum(late_facts) AS late_groups FROM ({levels})"
         )
 
-    @property
-    def _level(self) -> str:
-        """How many steps an entity took. The engine's own function lets one event take two equal steps."""
-        names = [f"{{step_{place}:String}}" for place in range(len(self.steps))]
-        time = "toUnixTimestamp64Milli(event_time)"
-        if len(set(self.steps)) == len(self.steps):
-            conditions = ", ".join(f"event_type = {name}" for name in names)
-            return f"windowFunnel({{window:UInt64}})(toUInt64({time}), {conditions})"
-        # Of every step reached, the latest start from which it was: an event that takes a step carries on the start of
-        # the step before it, as that was before the event.
-        taken = (
-            "arrayMap(n -> multiIf(event.3 != steps[n], starts[n], n = 1, event.1,"
-            " starts[n - 1] >= 0 AND event.1 - starts[n - 1] <= {window:Int64}, greatest(starts[n], starts[n - 1]),"
-            " starts[n]), arrayEnumerate(starts))"
-        )
-        none = f"CAST({[-1] * len(names)}, 'Array(Int64)')"
-        events = f"arraySort(groupArray(({time}, event_id, event_type)))"
-        fold = f"arrayFold((starts, event) -> {taken}, {events}, {none})"
-        steps = ", ".join(names)
-        return f"arrayCount(start -> start >= 0, {fold.replace('steps[n]', f'[{steps}][n]')})"
+
+def _span(days: Days) -> dict[str, date]:
+    return {"from_day": days.first, "to_day": days.last}
+
+
+def _of(tenant: str | None) -> str:
+    return "1" if tenant is None else "tenant_id = {tenant:String}"
 
 
 @router.get("/funnel", response_model=Funnel, responses=NOT_MODIFIED, summary="An ordered funnel")
@@ -219,8 +212,8 @@ def retention(
     today = context.clock().date()
 
     def fetch(client: Client) -> list[dict[str, Any]]:
-        parameters = {**days.parameters, "tenant": tenant or ""}
-        return rows(client, _retention_sql(period, of_tenant=tenant is not None), _RETENTION, parameters)
+        parameters = {**_span(days), "tenant": tenant, "period": period}
+        return rows(client, _RETAINED.replace("{seen}", journeys.seen(_of(tenant))), _RETENTION, parameters)
 
     found, _, origin = consistent(context.store, context.clock, "events", days, fetch)
     length = timedelta(days=1 if period == "day" else 7)
@@ -237,26 +230,6 @@ def retention(
     ]
     answer = {"data": cohorts, "provenance": origin, **_origin(found)}
     return caching.of(answer, days, context.clock())
-
-
-def _retention_sql(period: str, *, of_tenant: bool) -> str:
-    start, unit = ("toMonday({})", 7) if period == "week" else ("toDate({})", 1)
-    tenant = " AND tenant_id = {tenant:String}" if of_tenant else ""
-    users = (
-        "SELECT tenant_id, user_id, min(day) AS first_seen, groupUniqArray(day) AS days,"
-        " max(publication_version) AS version, countIf(layer = 'speed') AS fast,"
-        " countIf(layer = 'speed' AND publication_version > 0) AS late"
-        f" FROM sessions WHERE day <= {{last_day:Date}} AND user_id IS NOT NULL{tenant} GROUP BY tenant_id, user_id"
-        " HAVING first_seen >= {first_day:Date}"
-    )
-    return (
-        f"SELECT {start.format('first_seen')} AS cohort,"
-        f" intDiv(dateDiff('day', cohort, {start.format('seen')}), {unit}) AS period,"
-        " uniqExact(tenant_id, user_id) AS users,"
-        " multiIf(max(version) = 0, 'speed', sum(fast) = 0, 'batch', 'merged') AS layer,"
-        " max(version) AS publication_version, sum(late) AS late_groups"
-        f" FROM ({users}) ARRAY JOIN days AS seen GROUP BY cohort, period ORDER BY cohort, period"
-    )
 
 
 def _origin(found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@
         late_facts,
         arrayCount(start -> start >= 0, arrayFold(
             (starts, event) -> arrayMap(n -> multiIf(
-                event.3 != {steps:Array(String)}[n], starts[n],
+                event.3 != indexOf({steps:Array(String)}, {steps:Array(String)}[n]), starts[n],
                 n = 1, event.1,
                 starts[n - 1] >= 0 AND event.1 - starts[n - 1] <= {window_s:UInt32} * 1000, greatest(starts[n], starts[n - 1]),
                 starts[n]), arrayEnumerate(starts)),
@@ -24,7 +24,7 @@
             max(publication_version) AS version,
             countIf(layer = 'speed') AS fast,
             countIf(layer = 'speed' AND publication_version > 0) AS late_facts,
-            arraySort(groupArray((toUnixTimestamp64Milli(event_time), event_id, toString(event_type)))) AS taken
+            arraySort(groupArrayIf((toUnixTimestamp64Milli(event_time), event_id, indexOf({steps:Array(String)}, toString(event_type))), has({steps:Array(String)}, toString(event_type)))) AS taken
         FROM events
         WHERE day BETWEEN {from_day:Date} AND {to_day:Date} AND {kept}
         GROUP BY tenant_id, entity
