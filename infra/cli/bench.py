@@ -108,9 +108,9 @@ def serve(
     with progress("filling a store") as report, bench_store(load_settings(), size, today, seed, report) as store:
         asked = questions(today, size.closed_sessions // size.closed_days)
         report("one reader")
-        alone = measure(store, asked, Patience(repeats, seconds=60), seed)
+        alone = measure(store, asked, Patience(repeats, seconds=50), seed)
         report("readers together, beside a load")
-        together, rate = measure_together(store, asked, Patience(repeats // 10, seconds=60), today, seed)
+        together, rate = measure_together(store, asked, Patience(repeats // 10, seconds=40), today, seed)
     document = {
         **alone,
         **{f"concurrent_{name}": value for name, value in together.items()},
