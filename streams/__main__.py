@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 from infra.clients.clickhouse import Client, StoreUnavailable, connect
@@ -62,7 +63,7 @@ def _options(settings: Settings, engine: Engine) -> WorkerOptions:
         pending=PendingLimits(memory.pending_records, memory.pending_bytes),
         waits=WAITS,
         stages=engine.stages,
-        applied=lambda: progress.applied(connect(settings.clickhouse)),
+        applied=partial(progress.applied, connect(settings.clickhouse)),
     )
 
 
