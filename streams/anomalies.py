@@ -51,7 +51,12 @@ _BUYERS = " UNION DISTINCT ".join(
     for table in _ORDER_TABLES
 )
 _SIGHTED = {name: addresses.SIGHTING_COLUMNS[name] for name in (*addresses.PERSON, "ip", "session_id", "timestamp")}
-_SIGHTINGS = f"SELECT DISTINCT {', '.join(_SIGHTED)} FROM speed_sightings WHERE (tenant_id, user_id) IN %(keys)s"
+_PLACE = (*addresses.PERSON, "ip", "timestamp")
+"""One sighting of a user at an address and time says as much as all of them."""
+_SIGHTINGS = (
+    f"SELECT {', '.join(_SIGHTED)} FROM speed_sightings WHERE (tenant_id, user_id) IN %(keys)s"
+    f" LIMIT 1 BY {', '.join(_PLACE)}"
+)
 _SIGHTED_USERS = f"SELECT DISTINCT {_USER} AS hash FROM speed_sightings"
 _RAISED_COLUMNS = {name: ALERT_COLUMNS[name] for name in ("alert_id", "log_epoch", "log_partition", "as_of")}
 _RAISED = f"SELECT {', '.join(_RAISED_COLUMNS)} FROM speed_alerts WHERE alert_id IN %(ids)s AND day IN %(days)s"
@@ -83,7 +88,7 @@ class Anomalies:
         self._tail, self._ends, self._judged = _NO_TAIL, dict[int, int](), traffic.Judged()
         self._sent = Recent(_RECENT)
         self._buyers = People(purchases.PURCHASE_COLUMNS, POSITION)
-        self._sighted = People(_SIGHTED, tuple(_SIGHTED))
+        self._sighted = People(_SIGHTED, _PLACE)
         self._restored: set[tuple[str, int]] = set()
 
     def derive(self, records: Records, events: pl.DataFrame, orders: pl.DataFrame, facts: pl.DataFrame) -> Watched:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -29,8 +30,11 @@ class MeasurementFailed(Exception):
 
 @contextmanager
 def stack(home: Path, report: Report) -> Iterator[Settings]:
-    """An empty stack of broker, registry and ClickHouse in a folder of its own, on free ports; gone afterwards."""
-    before = dict(os.environ)
+    """An empty stack of broker, registry and ClickHouse in a folder of its own, on free ports; gone afterwards.
+
+    Also when this process is told to end by SIGTERM, which leaves by an exception from here on.
+    """
+    before, handler = dict(os.environ), signal.signal(signal.SIGTERM, _leave)
     os.environ |= {f"RIVERMEET_PORTS__{name.upper()}": "0" for name in Ports.model_fields}
     os.environ["RIVERMEET_HOME"] = str(home)
     try:
@@ -39,8 +43,13 @@ def stack(home: Path, report: Report) -> Iterator[Settings]:
         yield load_settings(home)
     finally:
         down(home, wipe=True)
+        signal.signal(signal.SIGTERM, handler)
         os.environ.clear()
         os.environ.update(before)
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 @contextmanager

@@ -32,16 +32,16 @@ class SpeedOptions:
     for `rate_seconds` each; `groups` and `products` are the sizes of memory and catalogue whose costs are compared,
     over `growth_events` each, or eight for each group."""
 
-    events: int = 500_000
-    fold_events: int = 800_000
+    events: int = 300_000
+    fold_events: int = 500_000
     open_visits: int = 50_000
     others_seconds: float = 10.0
     rates: tuple[int, ...] = (10_000, 50_000)
-    rate_seconds: float = 10.0
+    rate_seconds: float = 8.0
     workers: tuple[int, ...] = (1, 2)
-    groups: tuple[int, ...] = (10_000, 100_000)
+    groups: tuple[int, ...] = (10_000, 50_000)
     products: tuple[int, ...] = (1_000, 100_000)
-    growth_events: int = 300_000
+    growth_events: int = 200_000
 
 
 FULL = SpeedOptions(
