@@ -16,6 +16,7 @@ from streams.thread import CallThread
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
+_LOOK_SECONDS = 0.05
 
 
 class Engine(Protocol):
@@ -34,9 +35,16 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TickPolicy:
-    """Times in seconds. `attempts` bounds the tries of a tick that fails for another reason than a missing store."""
+    """Times in seconds. `attempts` bounds the tries of a tick that fails for another reason than a missing store.
+
+    A tick begins `interval` after the one before. Part of what it costs is the same for few records and many, so while
+    fewer than `enough` wait, ticks may take no more than the `share` of the time, nor come later than `longest`.
+    """
 
     interval: float = 0.2
+    share: float = 0.5
+    longest: float = 1.0
+    enough: int = 40_000
     attempts: int = 5
     backoff_first: float = 0.1
     backoff_most: float = 5.0
@@ -107,7 +115,17 @@ class Ticker:
                 continue
             started = self._clock()
             await self._write(self._pending.take())
-            await self._sleep(max(0.0, started + self._policy.interval - self._clock()))
+            await self._rest(started)
+
+    async def _rest(self, started: float) -> None:
+        took, policy = self._clock() - started, self._policy
+        await self._sleep(max(0.0, policy.interval - took))
+        due = started + min(took / policy.share, policy.longest)
+        while self._pending.records < policy.enough and not (self._pending.full or self._should_stop()):
+            left = due - self._clock()
+            if left <= 0:
+                return
+            await self._sleep(min(left, _LOOK_SECONDS))
 
     async def _write(self, batch: list[Delivery]) -> None:
         waits, failures = 0, 0

@@ -39,6 +39,7 @@ class Bench:
 
     def __init__(self, engine: Scripted, sleeps: int, **policy: float) -> None:
         self.slept: list[float] = []
+        self.now = 0.0
         self.ledger = Ledger()
         self.pending = Pending(self.ledger, PendingLimits())
         self.on_sleep: Callable[[], None] = lambda: None
@@ -50,7 +51,7 @@ class Bench:
             TickPolicy(attempts=3, **policy),
             should_stop=lambda: len(self.slept) >= self._sleeps,
             sleep=self._sleep,
-            clock=lambda: 0.0,
+            clock=lambda: self.now,
             random=Random(3),
             waits=(ConnectionError,),
         )
@@ -108,6 +109,29 @@ async def test_a_tick_that_hangs_ends_the_worker() -> None:
     with pytest.raises(TickStuck, match=r"events/0\[0\.\.3\)"):
         await bench.ticker.run()
     engine.gate.set()
+
+
+@pytest.mark.parametrize(("waiting", "begins"), [(3, 0.8), (10, 0.4)])
+async def test_slow_ticks_leave_time_to_others_until_many_records_wait(waiting: int, begins: float) -> None:
+    engine = Scripted()
+    bench = Bench(engine, sleeps=100, enough=10)
+    await bench.deliver(0, 3)
+    engine.gate.clear()
+    running = asyncio.create_task(bench.ticker.run())
+    while not engine.calls:
+        await asyncio.sleep(0.001)
+    await bench.deliver(3, 3 + waiting)
+    bench.now = 0.4
+
+    def pass_time() -> None:
+        bench.now = min(bench.now + bench.slept[-1], 0.8)
+
+    bench.on_sleep = pass_time
+    engine.gate.set()
+    while len(engine.calls) < 2:
+        await asyncio.sleep(0.001)
+    assert bench.now == begins
+    running.cancel()
 
 
 async def test_a_lost_partition_is_forgotten_before_the_next_tick() -> None:
