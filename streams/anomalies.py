@@ -169,9 +169,7 @@ class Anomalies:
         ranges = _of(records, TRANSACTIONS)
         arrived = min(tick.first_append_time for tick in ranges)
         since = _milliseconds(arrived - self._horizon - _DAY - self._rules.purchase_history)
-        fresh = self._fresh(ranges)
-        if fresh:
-            self._know(self._buyers, _BUYERS, since=since, partitions=fresh)
+        self._restore(self._buyers, ranges, _BUYERS, since=since)
         told = self._buyers.tell(
             new, lambda people: self._of_people(people, _PURCHASES, purchases.PURCHASE_COLUMNS, since=since)
         )
@@ -182,20 +180,18 @@ class Anomalies:
         new = records.states.get(USER_SIGHTINGS.name, _NONE_SIGHTED)
         if not new.height:
             return _NO_CANDIDATES, None
-        if self._fresh(_of(records, USER_SIGHTINGS.name)):
-            self._know(self._sighted, _SIGHTED_USERS)
+        self._restore(self._sighted, _of(records, USER_SIGHTINGS.name), _SIGHTED_USERS)
         told = self._sighted.tell(new, lambda people: self._of_people(people, _SIGHTINGS, _SIGHTED))
         return addresses.fold(told.rows, new, self._rules), told
 
-    def _fresh(self, ranges: Sequence[Range]) -> list[int]:
-        """The partitions that are read for the first time; from now on they are not."""
-        fresh = [tick.partition for tick in ranges if (tick.topic, tick.partition) not in self._restored]
-        self._restored |= {(tick.topic, tick.partition) for tick in ranges}
-        return fresh
-
-    def _know(self, people: People, sql: str, **parameters: object) -> None:
-        hashes = select(self._client, sql, {"hash": pl.UInt64()}, parameters)["hash"]
-        people.known.add(hashes.to_numpy().astype(np.uint64))
+    def _restore(self, people: People, ranges: Sequence[Range], sql: str, **parameters: object) -> None:
+        """Of partitions that are read for the first time, learns of which users rows are stored."""
+        fresh = [tick for tick in ranges if (tick.topic, tick.partition) not in self._restored]
+        if fresh:
+            parameters |= {"partitions": [tick.partition for tick in fresh]}
+            hashes = select(self._client, sql, {"hash": pl.UInt64()}, parameters)["hash"]
+            people.known.add(hashes.to_numpy().astype(np.uint64))
+            self._restored |= {(tick.topic, tick.partition) for tick in fresh}
 
     def _of_people(
         self, people: pl.DataFrame, sql: str, columns: Mapping[str, pl.DataType], **parameters: int

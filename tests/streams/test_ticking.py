@@ -2,6 +2,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ class Scripted:
 class Bench:
     """A ticker whose time is its sleeps: it stops after so many."""
 
-    def __init__(self, engine: Scripted, sleeps: int, **policy: float) -> None:
+    def __init__(self, engine: Scripted, sleeps: int, **policy: Any) -> None:
         self.slept: list[float] = []
         self.now = 0.0
         self.ledger = Ledger()
