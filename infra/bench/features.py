@@ -140,7 +140,7 @@ def _freshness(settings: Settings, store: Any, size: Size) -> list[float]:
     for n in range(size.rate * size.seconds):
         _wait_until(began + n / size.rate)
         event = int(time.time() * _MS)
-        sender.send(_update(n % size.users, event, n))
+        sender.send(update(TENANT, n % size.users, event, n))
         if n % SAMPLE_EVERY == 0:
             pending.append((n % size.users, event, time.monotonic()))
         if n % (SAMPLE_EVERY // 2) == 0:
@@ -171,7 +171,7 @@ def _burst(settings: Settings, store: Any, size: Size) -> float:
     sender, event = Sender(settings), int(time.time() * _MS)
     began = time.monotonic()
     for n in range(size.burst):
-        sender.send(_update(n, event, n))
+        sender.send(update(TENANT, n, event, n))
     sender.finish()
     last = range(size.burst - 100, size.burst)
     while time.monotonic() < began + PATIENCE_S:
@@ -186,13 +186,13 @@ def _wait_until(moment: float) -> None:
         time.sleep(left)
 
 
-def _update(user: int, event_ms: int, as_of: int) -> Message:
+def update(tenant_id: str, user: int, event_ms: int, as_of: int) -> Message:
     """A `SessionMetric` of a session of two page views."""
     from schemas.subjects import subject
 
     session = f"s{user}"
     value = {
-        "tenantId": TENANT,
+        "tenantId": tenant_id,
         "sessionId": session,
         "logEpoch": 1,
         "logPartition": 0,
