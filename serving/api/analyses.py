@@ -192,7 +192,12 @@ def funnel(
         raise invalid("query.step", f"a funnel has {MIN_STEPS} to {MAX_STEPS} steps, not {len(steps)}")
     question = FunnelQuestion(days, steps, entity, timedelta(minutes=window_minutes), tenant, device, country)
     (answer,), _, origin = consistent(
-        context.store, context.clock, "events", days, lambda client: [question.read(client)]
+        context.store,
+        context.clock,
+        "events",
+        days,
+        lambda client: [question.read(client)],
+        ends=context.log.of("events"),
     )
     return caching.of(answer | {"provenance": origin}, days, context.clock())
 
@@ -215,7 +220,7 @@ def retention(
         parameters = {**_span(days), "tenant": tenant, "period": period}
         return rows(client, _RETAINED.replace("{seen}", journeys.seen(_of(tenant))), _RETENTION, parameters)
 
-    found, _, origin = consistent(context.store, context.clock, "events", days, fetch)
+    found, _, origin = consistent(context.store, context.clock, "events", days, fetch, ends=context.log.of("events"))
     length = timedelta(days=1 if period == "day" else 7)
     sizes = {row["cohort"]: row["users"] for row in found if row["period"] == 0}
     cohorts = [

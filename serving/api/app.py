@@ -48,6 +48,7 @@ from serving.dashboard.backlog import Backlog
 from serving.dashboard.live import Live
 from serving.gate.gate import Gate
 from serving.gate.outlet import Outlet
+from serving.log import LogEnds
 from serving.points.reading import REQUEST_SECONDS, PointReads
 
 VERSION = "1"
@@ -75,7 +76,8 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
     outlet = Outlet(settings)
     observed = Metrics(store, outlet)
     reads = PointReads(lambda: opened(settings.cassandra, settings.cassandra.keyspace, timeout_s=REQUEST_SECONDS))
-    freshness = Freshness(store)
+    log = LogEnds(settings, clock)
+    freshness = Freshness(store, log)
     feature_reads = FeatureReads(settings.features.host, settings.features.port)
     gate = Gate(outlet, observed.count_records)
 
@@ -85,6 +87,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
         await run_in_threadpool(gate.close)
         feature_reads.close()
         freshness.close()
+        log.close()
         reads.close()
         store.close()
 
@@ -102,7 +105,7 @@ def create_app(settings: Settings, clock: Clock, connect: Connect, new_id: Calla
         Limiter(settings.api.records_per_second, time.monotonic),
     )
     app.state.context = Context(
-        store, keys, clock, limits, gate, reads, freshness, Live(), Backlog(settings), feature_reads
+        store, keys, clock, limits, gate, reads, freshness, Live(), Backlog(settings), log, feature_reads
     )
     if settings.api.cors_origins:
         app.add_middleware(

@@ -154,7 +154,9 @@ def metric(
     def fetch(client: Client) -> list[dict[str, Any]]:
         return rows(client, sql, _COLUMNS, parameters)
 
-    found, observed, origin = consistent(context.store, context.clock, dataset, days, fetch, publication)
+    found, observed, origin = consistent(
+        context.store, context.clock, dataset, days, fetch, publication, context.log.of(dataset)
+    )
     return caching.of(page.cut(found, observed.publication) | {"provenance": origin}, days, context.clock())
 
 

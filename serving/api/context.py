@@ -14,6 +14,7 @@ from serving.api.limits import Limits
 from serving.api.provenance import Clock
 from serving.api.store import Store
 from serving.gate.gate import Gate
+from serving.log import LogEnds
 from serving.points.reading import PointReads
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Context:
     freshness: Freshness
     live: Live
     backlog: Backlog
+    log: LogEnds
     features: FeatureReads
 
 

@@ -10,19 +10,21 @@ import polars as pl
 
 from schemas.frames import TIMESTAMP
 from serving.api.problems import Problem
+from serving.api.provenance import applied_until
 from serving.api.store import Store, rows
+from serving.log import LogEnds
 
 _EVERY_SECONDS = 1.0
 _BELIEVED_SECONDS = 10.0
-_SQL = "SELECT count() AS partitions, min(append_time) AS applied_until FROM progress WHERE dataset = 'events'"
-_COLUMNS: dict[str, pl.DataType] = {"partitions": pl.Int64(), "applied_until": TIMESTAMP}
+_SQL = "SELECT log_partition, applied, append_time FROM progress WHERE dataset = 'events'"
+_COLUMNS: dict[str, pl.DataType] = {"log_partition": pl.Int64(), "applied": pl.Int64(), "append_time": TIMESTAMP}
 
 
 class Freshness:
     """What `progress` said last of the events, as long as it is recent."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, log: LogEnds) -> None:
+        self._store, self._log = store, log
         self._pool = ThreadPoolExecutor(1, "freshness")
         self._asked: Future[None] | None = None
         self._asked_at = self._read_at = float("-inf")
@@ -39,10 +41,11 @@ class Freshness:
     def _ask(self) -> None:
         try:
             with self._store.client() as client:
-                (row,) = rows(client, _SQL, _COLUMNS, {})
+                found = rows(client, _SQL, _COLUMNS, {})
         except Problem:
             return
-        self._until = row["applied_until"] if row["partitions"] else None
+        applied = {row["log_partition"]: (row["applied"], row["append_time"]) for row in found}
+        self._until = applied_until(applied, self._log.of("events"))
         self._read_at = time.monotonic()
 
     def close(self) -> None:

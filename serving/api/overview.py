@@ -86,4 +86,4 @@ async def stream(context: InContext, caller: Caller, tenant: Tenant, days: Range
 
 
 def _overview(context: Context, days: RangeDays, tenant: str | None, *, operator: bool) -> Overview:
-    return Overview(context.store, context.clock, days, tenant, operator, context.backlog)
+    return Overview(context.store, context.clock, days, tenant, operator, context.backlog, context.log)

@@ -134,7 +134,7 @@ def popular(
     def fetch(client: Client) -> list[dict[str, Any]]:
         return popular_products(client, now, span, by.value, tenant, limit)
 
-    found, _, origin = consistent(context.store, context.clock, "events", days, fetch)
+    found, _, origin = consistent(context.store, context.clock, "events", days, fetch, ends=context.log.of("events"))
     return {"data": found, "since": now - span, "provenance": origin}
 
 

@@ -6,7 +6,7 @@ they are read again. Holes are looked up by themselves, so that no condition of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from schemas.frames import TIMESTAMP
 from serving.api.days import WITHIN, Days
 from serving.api.problems import BUSY, INCOMPLETE, PAGE_EXPIRED, Problem
 from serving.api.store import Store, rows
+from serving.log import Ends
 
 Dataset = Literal["events", "orders"]
 Clock = Callable[[], datetime]
@@ -33,7 +34,8 @@ WITH
         FROM publications WHERE dataset = {{dataset:String}}
     ) AS last,
     (
-        SELECT (groupArray(log_epoch), groupArray(log_partition), groupArray(complete_from), min(append_time), count())
+        SELECT (groupArray(log_epoch), groupArray(log_partition), groupArray(complete_from), groupArray(applied),
+            groupArray(append_time))
         FROM (SELECT * FROM progress WHERE dataset = {{dataset:String}} ORDER BY log_epoch, log_partition)
     ) AS applied,
     (
@@ -43,7 +45,7 @@ WITH
 SELECT
     last.1 AS sequence, last.2 AS publication_id,
     applied.1 AS epochs, applied.2 AS partitions, applied.3 AS complete_from,
-    if(applied.5 = 0, NULL, applied.4) AS applied_until,
+    applied.4 AS offsets, applied.5 AS append_times,
     missing.1 AS hole_days, missing.2 AS hole_partitions, missing.3 AS hole_messages
 """
 _NUMBERS = pl.List(pl.Int64())
@@ -53,7 +55,8 @@ _OBSERVED: dict[str, pl.DataType] = {
     "epochs": _NUMBERS,
     "partitions": _NUMBERS,
     "complete_from": _NUMBERS,
-    "applied_until": TIMESTAMP,
+    "offsets": _NUMBERS,
+    "append_times": pl.List(TIMESTAMP),
     "hole_days": pl.List(pl.Date()),
     "hole_partitions": _NUMBERS,
     "hole_messages": pl.List(pl.String()),
@@ -75,20 +78,23 @@ class Provenance(BaseModel):
         description="The speed layer has applied all that Kafka received until then; null if it has applied nothing"
     )
     speed_lag_seconds: float | None = Field(
-        description="Now less `applied_until`: the speed layer is at most so far behind (a partition that receives"
-        " nothing counts as behind)"
+        description="Now less `applied_until`: the speed layer is at most so far behind. Partitions that are applied to"
+        " their end count as of when Kafka was last asked; while Kafka is away, as of their last record"
     )
     answered_at: datetime = Field(description="When the rows were read")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the store holds of a dataset. `state` is equal as long as rows read keep their meaning."""
+    """What the store holds of a dataset. `state` is equal as long as rows read keep their meaning.
+
+    `applied`: partition -> the offset below which all is applied, and when Kafka received the last of it.
+    """
 
     sequence: int
     publication_id: str
     progress: tuple[tuple[int, int, int], ...]
-    applied_until: datetime | None
+    applied: Mapping[int, tuple[int, datetime]]
     holes: tuple[tuple[date, int, str], ...]
 
     @property
@@ -109,10 +115,12 @@ def consistent(
     days: Days,
     read: Callable[[Client], list[dict[str, Any]]],
     publication: str | None = None,
+    ends: Ends | None = None,
 ) -> tuple[list[dict[str, Any]], Observed, Provenance]:
     """What `read` returns, the store at that time, and the provenance.
 
-    Raises `Problem`: of a hole within `days`, or if the last publication is no longer `publication` (None: any).
+    `ends` is where the dataset's log ended, if that is known. Raises `Problem`: of a hole within `days`, or if the last
+    publication is no longer `publication` (None: any).
     """
     with store.client() as client:
         before = observe(client, dataset, days)
@@ -121,7 +129,7 @@ def consistent(
             found = read(client)
             after = observe(client, dataset, days)
             if after.state == before.state:
-                return found, before, provenance(dataset, before, clock())
+                return found, before, provenance(dataset, before, clock(), ends)
             before = after
     raise Problem(BUSY, "days were published several times while they were read; ask again")
 
@@ -131,12 +139,23 @@ def observe(client: Client, dataset: Dataset, days: Days) -> Observed:
     (row,) = rows(client, _OBSERVE, _OBSERVED, {"dataset": dataset, **days.parameters})
     progress = zip(row["epochs"], row["partitions"], row["complete_from"], strict=True)
     holes = zip(row["hole_days"], row["hole_partitions"], row["hole_messages"], strict=True)
-    return Observed(row["sequence"], row["publication_id"], tuple(progress), row["applied_until"], tuple(holes))
+    times = zip(row["offsets"], row["append_times"], strict=True)
+    applied = dict(zip(row["partitions"], times, strict=True))
+    return Observed(row["sequence"], row["publication_id"], tuple(progress), applied, tuple(holes))
 
 
-def provenance(dataset: Dataset, observed: Observed, now: datetime) -> Provenance:
-    """The provenance of rows read at `now`."""
-    until = observed.applied_until
+def applied_until(applied: Mapping[int, tuple[int, datetime]], ends: Ends | None) -> datetime | None:
+    """All that Kafka received until then is applied; None where nothing is."""
+    reached = ends.reached({partition: offset for partition, (offset, _) in applied.items()}) if ends else frozenset()
+    times = (
+        max(time, ends.asked_at) if ends and partition in reached else time for partition, (_, time) in applied.items()
+    )
+    return min(times, default=None)
+
+
+def provenance(dataset: Dataset, observed: Observed, now: datetime, ends: Ends | None = None) -> Provenance:
+    """The provenance of rows read at `now`, when the log ended at `ends`."""
+    until = applied_until(observed.applied, ends)
     lag = None if until is None else max(0.0, (now - until).total_seconds())
     return Provenance(
         dataset=dataset,

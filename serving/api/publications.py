@@ -76,7 +76,9 @@ def publications(
         observed = observe(client, dataset, days)
         found = rows(client, sql, _COLUMNS, parameters)
     shown = [_shown(row, with_cut=caller.tenant == ALL_TENANTS) for row in found]
-    return page.cut(shown, observed.publication) | {"provenance": provenance(dataset, observed, context.clock())}
+    return page.cut(shown, observed.publication) | {
+        "provenance": provenance(dataset, observed, context.clock(), context.log.of(dataset))
+    }
 
 
 def _shown(row: dict[str, Any], *, with_cut: bool) -> dict[str, Any]:

@@ -53,7 +53,9 @@ class Listing:
         def fetch(client: Client) -> list[dict[str, Any]]:
             return rows(client, sql, self.view.columns, parameters)
 
-        found, observed, origin = consistent(context.store, context.clock, self.dataset, self.days, fetch, publication)
+        found, observed, origin = consistent(
+            context.store, context.clock, self.dataset, self.days, fetch, publication, context.log.of(self.dataset)
+        )
         answer = page.cut(found, observed.publication) | {"provenance": origin}
         return answer if self.caching is None else self.caching.of(answer, self.days, context.clock())
 

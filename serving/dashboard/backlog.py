@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import KafkaException
 
 from infra.settings import Settings
-from schemas.topics import USER_EVENTS
-
-_SECONDS = 2.0
+from serving.log import TOPICS, admin, end_offsets
 
 
 class Backlog:
@@ -23,13 +20,9 @@ class Backlog:
 
     def of(self, applied: Mapping[int, int]) -> int | None:
         """Records at or past the applied offsets (by partition), over all partitions; None if Kafka does not answer."""
-        self._admin = self._admin or AdminClient(self._settings.kafka.client_config() | {"log_level": 0})
         try:
-            count = len(self._admin.list_topics(USER_EVENTS.name, timeout=_SECONDS).topics[USER_EVENTS.name].partitions)
-            latest = {TopicPartition(USER_EVENTS.name, n): OffsetSpec.latest() for n in range(count)}
-            asked = self._admin.list_offsets(latest, request_timeout=_SECONDS)
-            ends = {at.partition: found.result(_SECONDS).offset for at, found in asked.items()}
+            self._admin = self._admin or admin(self._settings)
+            ends = end_offsets(self._admin, TOPICS["events"])
         except (KafkaException, TimeoutError):
             return None
-        waiting: int = sum(max(0, end - applied.get(partition, 0)) for partition, end in ends.items())
-        return waiting
+        return sum(max(0, end - applied.get(partition, 0)) for partition, end in ends.items())

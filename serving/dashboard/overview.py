@@ -19,6 +19,7 @@ from serving.api.store import Store
 from serving.dashboard import figures
 from serving.dashboard.backlog import Backlog
 from serving.dashboard.spans import RangeDays, Span, before, span_of
+from serving.log import LogEnds
 
 PRODUCTS_SPAN = timedelta(hours=1)
 PRODUCTS_SHOWN = 8
@@ -54,6 +55,7 @@ class Overview:
     tenant: str | None
     operator: bool
     backlog: Backlog
+    log: LogEnds
     _past: _Kept = field(default_factory=lambda: _Kept(_PAST_KEPT_SECONDS))
     _slow: _Kept = field(default_factory=lambda: _Kept(_SLOW_KEPT_SECONDS))
 
@@ -77,7 +79,7 @@ class Overview:
             present = self._figures(client, span, TRAFFIC_HOURS)
         then = self._past.get(lambda: self._then(past))
         slow = self._slow.get(lambda: self._slowly(span))
-        origin = provenance("events", observed, self.clock())
+        origin = provenance("events", observed, self.clock(), self.log.of("events"))
         return {
             "tenant": self.tenant,
             "days": self.days,
