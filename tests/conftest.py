@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from infra.settings import ROOT, Cassandra, ClickHouse
+from tests.infra.replay.facts import REES46_FILE, RETAIL_FILE, Rees46Facts, RetailFacts, rees46_facts, retail_facts
 from tests.merge.store import Store, opened
 from tests.support.stack import RunStack, clear_settings, free_port_environment
 
@@ -67,9 +68,22 @@ def clickhouse(run_stack: RunStack) -> ClickHouse:
 def real_data() -> Path:
     """The folder of real data sets; a test that asks for it is skipped where there is none."""
     folder = Path(os.environ.get("RIVERMEET_TEST_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip("no real data sets here: name their folder in RIVERMEET_TEST_DATA")
+    missing = [name for name in (RETAIL_FILE, REES46_FILE) if not (folder / name).is_file()]
+    if missing:
+        pytest.skip(f"no real data sets here: set RIVERMEET_TEST_DATA to the folder with {' and '.join(missing)}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def retail(real_data: Path) -> RetailFacts:
+    """What is known of Online Retail, counted once a run."""
+    return retail_facts(real_data)
+
+
+@pytest.fixture(scope="session")
+def rees46(real_data: Path) -> Rees46Facts:
+    """What is known of the REES46 log, counted once a run."""
+    return rees46_facts(real_data)
 
 
 @pytest.fixture(scope="session")

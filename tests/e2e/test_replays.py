@@ -27,19 +27,19 @@ PACE_SECONDS = 0.15
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[Live]:
+def wide(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Iterator[Live]:
     """A stack whose days stay hot for sixteen years, so that what happened long ago is answered by the speed layer."""
     with live(tmp_path_factory.mktemp("wide") / "home", HORIZON_DAYS="6000") as stack:
         yield stack
 
 
-def test_every_figure_in_three_states(wide: Live, data_folder: Path, retail: RetailFacts, rees46: Rees46Facts) -> None:
-    torn = list(rees46_messages(data_folder / REES46_FILE, "torn"))
+def test_every_figure_in_three_states(wide: Live, real_data: Path, retail: RetailFacts, rees46: Rees46Facts) -> None:
+    torn = list(rees46_messages(real_data / REES46_FILE, "torn"))
     days = sorted(retail.days)
     published, open_days = days[: len(days) // 2], days[len(days) // 2 :]
 
-    wide.send(retail_messages(data_folder / RETAIL_FILE, "retail"))
-    wide.send(rees46_messages(data_folder / REES46_FILE, "store"))
+    wide.send(retail_messages(real_data / RETAIL_FILE, "retail"))
+    wide.send(rees46_messages(real_data / REES46_FILE, "store"))
     wide.send(torn[: len(torn) // 2])
     assert check_retail(wide, "retail", retail) == {"speed": len(days)}
     assert check_rees46(wide, "store", rees46) == "speed"
@@ -76,9 +76,9 @@ def send_paced(messages: list[Message], live: Live) -> None:
 
 
 def test_a_worker_killed_twice_leaves_every_figure(
-    wide: Live, data_folder: Path, retail: RetailFacts, rees46: Rees46Facts
+    wide: Live, real_data: Path, retail: RetailFacts, rees46: Rees46Facts
 ) -> None:
-    logs = (retail_messages(data_folder / RETAIL_FILE, "killed"), rees46_messages(data_folder / REES46_FILE, "killed"))
+    logs = (retail_messages(real_data / RETAIL_FILE, "killed"), rees46_messages(real_data / REES46_FILE, "killed"))
     log = [message for pair in zip_longest(*logs) for message in pair if message is not None]
     end = wide.applied() + len(log)
     with ThreadPoolExecutor(1) as background:

@@ -18,8 +18,8 @@ ROW = "2019-10-01 00:00:01 UTC,cart,17200506,2053013559792632471,furniture.sofa,
 
 
 @pytest.fixture(scope="module")
-def answer(data_folder: Path) -> Answer:
-    return fold(as_log(rees46_messages(data_folder / REES46_FILE)), ANY_AGE)
+def answer(real_data: Path) -> Answer:
+    return fold(as_log(rees46_messages(real_data / REES46_FILE)), ANY_AGE)
 
 
 @pytest.mark.real_data

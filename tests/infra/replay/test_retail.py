@@ -30,8 +30,8 @@ def units(orders: Sequence[Order]) -> int:
 
 
 @pytest.fixture(scope="module")
-def messages(data_folder: Path) -> list[Message]:
-    return list(retail_messages(data_folder / RETAIL_FILE))
+def messages(real_data: Path) -> list[Message]:
+    return list(retail_messages(real_data / RETAIL_FILE))
 
 
 @pytest.fixture(scope="module")
