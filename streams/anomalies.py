@@ -62,8 +62,8 @@ _RAISED_COLUMNS = {name: ALERT_COLUMNS[name] for name in ("alert_id", "log_epoch
 _RAISED = f"SELECT {', '.join(_RAISED_COLUMNS)} FROM speed_alerts WHERE alert_id IN %(ids)s AND day IN %(days)s"
 
 
-_NO_TAIL = pl.DataFrame(schema=clicks.TAIL_COLUMNS)
-_NO_CANDIDATES = pl.DataFrame(schema=CANDIDATE_COLUMNS)
+_NO_TAIL = empty(clicks.TAIL_COLUMNS)
+_NO_CANDIDATES = empty(CANDIDATE_COLUMNS)
 _NONE_SIGHTED = empty(SIGHTED_COLUMNS)
 
 
@@ -201,7 +201,7 @@ class Anomalies:
             select(self._client, sql, columns, {"keys": part.rows(), **parameters})
             for part in people.iter_slices(_KEYS_PER_QUERY)
         ]
-        return pl.concat([pl.DataFrame(schema=dict(columns)), *parts])
+        return pl.concat([empty(columns), *parts])
 
     def _not_raised(self, found: pl.DataFrame, records: Records) -> pl.DataFrame:
         """The alerts that were not completed below the start of the tick."""

@@ -18,21 +18,24 @@ def group_keys(frame: pl.DataFrame, entity: str) -> Keys:
     place = frame["log_epoch"].to_numpy().astype(np.uint64) << np.uint64(32) | frame["log_partition"].to_numpy().astype(
         np.uint64
     )
-    first, second = (
-        _mix(_mix(frame[entity].hash(seed).to_numpy(), frame["tenant_id"].hash(seed).to_numpy()), place)
-        for seed in _SEEDS
-    )
+    entities, tenants = _hashes(frame, (entity, "tenant_id"))
+    first, second = (_mix(_mix(one, other), place) for one, other in zip(entities, tenants, strict=True))
     return first, second
 
 
 def within(groups: Keys, frame: pl.DataFrame, columns: Sequence[str]) -> Keys:
     """Keys of what these columns tell apart within a group."""
     first, second = groups
-    for column in columns:
-        first, second = (
-            _mix(key, frame[column].hash(seed).to_numpy()) for key, seed in zip((first, second), _SEEDS, strict=True)
-        )
+    for hashes in _hashes(frame, columns):
+        first, second = (_mix(key, more) for key, more in zip((first, second), hashes, strict=True))
     return first, second
+
+
+def _hashes(frame: pl.DataFrame, columns: Sequence[str]) -> list[list[Words]]:
+    """The hashes of each column by each seed, in one query: each has a price of its own."""
+    wanted = [pl.col(column).hash(seed).alias(f"{column} {seed}") for column in columns for seed in _SEEDS]
+    found = [column.to_numpy() for column in frame.select(wanted)]
+    return [found[at : at + len(_SEEDS)] for at in range(0, len(found), len(_SEEDS))]
 
 
 def take(keys: Keys, rows: Ints | Flags) -> Keys:

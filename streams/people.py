@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.distinct import distinct
 from streams.index import Index, Keys, Words
-from streams.keys import joined, take
+from streams.keys import joined, take, within
 from streams.known import Known, entity_hash
 from streams.runs import OWNER, Runs
 from streams.seen import numbered
@@ -84,11 +84,8 @@ class People:
 
 
 def _keys(rows: pl.DataFrame) -> Keys:
-    hashes = [
-        rows["tenant_id"].hash(seed).to_numpy() * np.uint64(31) + rows["user_id"].hash(seed).to_numpy()
-        for seed in (1, 2)
-    ]
-    return hashes[0], hashes[1]
+    none = np.zeros(rows.height, np.uint64)
+    return within((none, none), rows, PERSON)
 
 
 def _owned(rows: pl.DataFrame, owner: np.ndarray) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
-from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_GROUP
+from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_GROUP, empty
 from streams import orders, sessions
 from streams.index import Words
 from streams.known import HASH_SQL
@@ -74,7 +74,7 @@ class History:
             )
             for keys in _chunks(windows, ("tenant_id", "product_id"))
         ]
-        stored = _below(pl.concat(parts), below) if parts else pl.DataFrame(schema=_WINDOW_EVENT_COLUMNS)
+        stored = _below(pl.concat(parts), below) if parts else empty(_WINDOW_EVENT_COLUMNS)
         return count_windows(stored)[0].join(windows, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
 
     def stored_sessions(self, partitions: Collection[int]) -> Words:
@@ -151,7 +151,7 @@ def _known(
     below: Mapping[int, int],
 ) -> pl.DataFrame:
     if not parts:
-        return pl.DataFrame(schema=dict(columns))
+        return empty(columns)
     return _below(pl.concat(parts), below).join(wanted, on=keys, how="semi")
 
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from schemas.distinct import begins, distinct
+from schemas.frames import empty
 
 Ints = npt.NDArray[np.int64]
 
@@ -45,7 +46,7 @@ class Runs:
         """All rows of these owners, which differ."""
         place, count = self._place[owners], self._count[owners].astype(np.int64)
         if not count.any():
-            return pl.DataFrame(schema=self._columns)
+            return empty(self._columns)
         offsets = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         rows = np.repeat(place, count) + offsets
         rows = rows[np.argsort(rows >> _ROW_BITS, kind="stable")]

@@ -17,10 +17,10 @@ import time
 from datetime import timedelta
 
 import numpy as np
-import polars as pl
 
 from infra.bench.workload import Block, Workload, WorkloadSize
 from schemas.codec import WriterSchema, writer_schema
+from schemas.frames import empty
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.subjects import subject
@@ -92,7 +92,7 @@ class Fold:
         with stages("decode"):
             records = self._intake(slices)
         with stages("sessions"):
-            nothing = pl.DataFrame(schema=STATE_COLUMNS)
+            nothing = empty(STATE_COLUMNS)
             change = sessions.apply(memory.sessions, records.events, lambda _: nothing, self._rules, self._horizon)
         with stages("products"):
             windows = memory.windows.apply(change.used, lambda missing: missing)

@@ -200,10 +200,13 @@ def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int
 
 
 def _freshness(settings: Settings, options: SpeedOptions, report: Report) -> dict[str, Any]:
+    """A worker that has read back what is open, and has nothing left to do, is given each rate."""
     found: dict[str, Any] = {}
-    with workers(settings, 1):
+    client = connect(settings.clickhouse)
+    with workers(settings, 1) as running:
         for rate in options.rates:
             report(f"freshness at {rate} events/s")
+            _send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=1_000 + rate)
             found[str(rate)] = freshness(settings, rate, options.rate_seconds)
     p99 = {rate: measured["p99_ms"] for rate, measured in found.items()}
     return {"freshness": found, "freshness_p99_ms": p99}

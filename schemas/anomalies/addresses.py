@@ -13,7 +13,7 @@ from datetime import timedelta
 import polars as pl
 
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity, candidates, evidence
-from schemas.frames import TIMESTAMP, utc_day
+from schemas.frames import TIMESTAMP, empty, utc_day
 from schemas.products import window_start
 
 RULE = "new_address"
@@ -64,7 +64,7 @@ def fold(known: pl.DataFrame, new: pl.DataFrame, rules: AlertRules) -> pl.DataFr
     apart = (pl.col("timestamp") - pl.col("other_time")).abs() <= rules.address_window
     pairs = new.join(others, on=PERSON).filter(apart & (pl.col("ip") != pl.col("other_ip")))
     if not pairs.height:
-        return pl.DataFrame(schema=CANDIDATE_COLUMNS)
+        return empty(CANDIDATE_COLUMNS)
     between = pl.col("window_end") - pl.col("window_start")
     ordered = pairs.with_columns(
         window_start=pl.min_horizontal("timestamp", "other_time"),

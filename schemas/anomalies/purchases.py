@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity, candidates, evidence
-from schemas.frames import POSITION_COLUMNS, TIMESTAMP
+from schemas.frames import POSITION_COLUMNS, TIMESTAMP, empty
 from schemas.money import EXPONENTS
 
 RULE = "large_purchase"
@@ -55,7 +55,7 @@ def fold(known: pl.DataFrame, new: pl.DataFrame, rules: AlertRules) -> pl.DataFr
     seen = running(known, new, rules).with_columns(observed=pl.col("amount_minor") / pl.col("mean"))
     is_large = (pl.col("mean") > 0) & (pl.col("observed") > rules.purchase_factor)
     found = seen.filter(is_large & (pl.col("count") >= rules.purchase_orders))
-    return _candidates(found, rules) if found.height else pl.DataFrame(schema=CANDIDATE_COLUMNS)
+    return _candidates(found, rules) if found.height else empty(CANDIDATE_COLUMNS)
 
 
 def _candidates(found: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:

@@ -23,6 +23,9 @@ import faust
 from schemas.registry import Registry
 from schemas.topics import USER_EVENTS
 
+WARM_EVENTS = 500
+"""So many go by before the clock begins: the tables' topics have been made and assigned by then."""
+
 
 def main(bootstrap: str, registry_url: str, seconds: float) -> None:
     registry = Registry(registry_url)
@@ -43,7 +46,7 @@ def main(bootstrap: str, registry_url: str, seconds: float) -> None:
     sessions = app.Table("sessions", default=dict, partitions=USER_EVENTS.partitions)
     views = app.Table("views", default=int, partitions=USER_EVENTS.partitions).tumbling(timedelta(minutes=5))
     first: list[float] = []
-    seen = 0
+    seen = -WARM_EVENTS
 
     @app.agent(topic)  # type: ignore[untyped-decorator]  # faust is untyped
     async def count(stream: Any) -> None:
@@ -59,6 +62,8 @@ def main(bootstrap: str, registry_url: str, seconds: float) -> None:
                 views[product] += 1
             seen += 1
             now = time.monotonic()
+            if seen < 0:
+                continue
             if not first:
                 first.append(now)
             elif now - first[0] > seconds:
