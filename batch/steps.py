@@ -114,7 +114,7 @@ class Steps:
     @cached_property
     def workers(self) -> Workers:
         """Where units of work run: here, or on Spark, which starts then."""
-        return Workers(lambda: self.spark)
+        return Workers(lambda: self.spark, self.settings.spark.inline_rows)
 
     @cached_property
     def catalog(self) -> Catalog:

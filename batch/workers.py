@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 Unit = TypeVar("Unit")
 Answer = TypeVar("Answer")
 
-INLINE_ROWS = 300_000
-"""Up to here the start of Spark takes longer than the work."""
-
 
 @dataclass(frozen=True)
 class Workers:
-    """Runs units of work. `spark` is called, and with it Spark started, when there is work for it."""
+    """Runs units of work: of up to `inline_rows` here; for more `spark` is called, and with it Spark started."""
 
     spark: Callable[[], SparkSession]
-    inline_rows: int = INLINE_ROWS
+    inline_rows: int
 
     def run(self, work: Callable[[Unit], Answer], units: Sequence[Unit], rows: int) -> list[Answer]:
         """The answers in the order of the units, of `rows` rows in all."""

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.alerts import AlertRules
@@ -133,11 +133,16 @@ class Lake(_Frozen):
 
 
 class Spark(_Frozen):
-    """How the batch layer runs Spark; the defaults are for one small machine."""
+    """How the batch layer runs Spark; the defaults are for one small machine.
+
+    Work on up to `inline_rows` rows is done in the command's own process, since it ends before Spark would have
+    started; with 0 all of it is Spark's.
+    """
 
     master: str = "local[2]"
     driver_memory: str = "2g"
     shuffle_partitions: PositiveInt = 4
+    inline_rows: NonNegativeInt = 300_000
 
 
 class Api(_Frozen):

@@ -38,7 +38,7 @@ def spark(config: SparkConfig) -> Iterator[SparkSession]:
 @pytest.fixture(scope="session")
 def workers() -> Workers:
     """Workers that have no need of Spark for the few rows of a test."""
-    return Workers(lambda: pytest.fail("Spark was asked for"))
+    return Workers(lambda: pytest.fail("Spark was asked for"), inline_rows=100_000)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def main() -> None:
     """Does what is asked for; a file of every kind passes through `mortal_file`."""
     catalog_uri, warehouse, bootstrap, topic, root, what, _ = sys.argv[1:]
     catalog = open_catalog(LakeConfig(catalog_uri, warehouse))
-    workers = Workers(lambda: sys.exit("Spark was asked for"))
+    workers = Workers(lambda: sys.exit("Spark was asked for"), inline_rows=100_000)
     with patch("batch.files.new_file", mortal_file), patch("batch.results.new_file", mortal_file):
         if what == "land":
             source = Source(topic, EVENTS, judge_json)

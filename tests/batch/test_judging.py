@@ -18,7 +18,7 @@ from batch.lake import load_table
 from batch.land import Lander, LandingOptions, Source
 from batch.landings import commits
 from batch.storage import Storage
-from batch.workers import INLINE_ROWS, Workers
+from batch.workers import Workers
 from schemas.codec import encode_record, header, resolve
 from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS
 from schemas.registry import Registry
@@ -57,7 +57,7 @@ def landed(workers: Workers, catalog: Catalog, log: TestTopic, url: str) -> Land
     return Lander(workers, catalog, Storage(), kafka, source, LandingOptions(), lambda: now)
 
 
-@pytest.fixture(params=[0, INLINE_ROWS], ids=["on Spark", "in this process"])
+@pytest.fixture(params=[0, 1_000], ids=["on Spark", "in this process"])
 def workers(request: pytest.FixtureRequest, spark: SparkSession) -> Workers:
     return Workers(lambda: spark, request.param)
 
