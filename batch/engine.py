@@ -1,8 +1,8 @@
 """Where rows are computed that no partition of the log holds together: in this process, or on Spark.
 
 Both engines read the same statements, in the SQL that Spark and DuckDB share, and run the same polars functions over
-whole partitions; a statement names the rows that it is handed in braces. Up to `INLINE_ROWS` rows this process is done
-before Spark has started.
+whole partitions; a statement names the rows that it is handed in braces. Up to `spark.inline_rows` rows this process is
+done before Spark has started.
 """
 
 from __future__ import annotations

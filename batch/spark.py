@@ -71,7 +71,7 @@ def spark_config(settings: Settings) -> SparkConfig:
         ivy=settings.spark_ivy,
         java_home=settings.spark_java_home,
         trust_store=settings.cache / "trust.p12",
-        **settings.spark.model_dump(),
+        **settings.spark.model_dump(exclude={"inline_rows"}),
     )
 
 

@@ -286,7 +286,7 @@ class Steps:
 
     def _engine(self, rows: int) -> Engine[Any]:
         """Where so many rows of the lake are best computed."""
-        if rows <= self.workers.inline_rows:
+        if rows <= self.settings.spark.inline_rows:
             return LocalEngine(self.catalog, self.config.lake.storage)
         from batch.spark_engine import SparkEngine
 

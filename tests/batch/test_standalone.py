@@ -1,0 +1,184 @@
+"""The batch layer on a standalone Spark cluster that is started on this machine: other settings, the same commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pyspark
+import pytest
+from polars.testing import assert_frame_equal
+from pyiceberg.catalog import Catalog
+
+from batch.lake import load_table
+from batch.land import Lander, LandingOptions, Source
+from batch.results import Results
+from batch.spark import SparkConfig
+from batch.storage import Storage
+from batch.workers import Workers
+from infra.settings import LOOPBACK, ROOT, ClickHouse
+from schemas.tables.features import USER_FEATURES
+from schemas.tables.lake import EVENTS
+from tests.batch.logs import TestTopic, event, judge_json
+from tests.batch.runs import migrated_warehouse
+
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif("RIVERMEET_LONG_TESTS" not in os.environ, reason="takes minutes: set RIVERMEET_LONG_TESTS=1"),
+]
+
+DAY = date(2026, 3, 2)
+READY_SECONDS = 60.0
+COMMAND_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A master with one worker."""
+
+    url: str
+    work: Path
+    """The worker's folder: one of each application, with one of each executor in it."""
+
+
+@pytest.fixture(scope="module")
+def cluster(config: SparkConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    port, page = free_port(), free_port()
+    found = Cluster(f"spark://{LOOPBACK}:{port}", tmp_path_factory.mktemp("work"))
+    master = ("master.Master", "--host", LOOPBACK, "--port", str(port), "--webui-port", str(page))
+    worker = ("worker.Worker", found.url, "--host", LOOPBACK, "--cores", "2", "--memory", "2g", "--webui-port", "0")
+    with ExitStack() as stack:
+        stack.enter_context(daemon(config, *master))
+        stack.enter_context(daemon(config, *worker, "--work-dir", str(found.work)))
+        wait_for_worker(f"http://{LOOPBACK}:{page}/json/")
+        yield found
+
+
+@contextmanager
+def daemon(config: SparkConfig, name: str, *arguments: str) -> Iterator[None]:
+    """A process of the cluster, from the jars that pyspark brings; its executors end with it."""
+    program = Path(pyspark.__file__).parent / "bin" / "spark-class"
+    own = {"JAVA_HOME": str(config.java_home), "SPARK_LOCAL_IP": LOOPBACK}
+    process = subprocess.Popen(
+        [program, f"org.apache.spark.deploy.{name}", *arguments],
+        env=os.environ | own,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_worker(page: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(page, timeout=5) as answer:
+                if json.load(answer)["aliveworkers"]:
+                    return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    pytest.fail("no worker of Spark was there in time")
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    with migrated_warehouse(tmp_path_factory.mktemp("standalone")) as settings:
+        yield settings
+
+
+@pytest.fixture
+def lake(workers: Workers, catalog: Catalog, topic: Callable[[int], TestTopic]) -> Catalog:
+    """A lake with a landed day of two visitors."""
+    log = topic(2)
+    for partition, session in enumerate("ab"):
+        log.send({partition: [visit(session, place) for place in range(30)]})
+    source = Source(log.name, EVENTS, judge_json)
+    kafka = {"bootstrap.servers": log.bootstrap}
+    clock = lambda: datetime(2026, 3, 9, tzinfo=UTC)  # noqa: E731
+    Lander(workers, catalog, Storage(), kafka, source, LandingOptions(), clock).land()
+    return catalog
+
+
+def visit(session: str, place: int) -> bytes:
+    at = f"{DAY}T10:{place:02}:00"
+    return event(session, f"{session}{place}", at, product=f"p{place % 3}", user=f"user-{session}")
+
+
+def test_a_day_is_computed_on_a_standalone_cluster_by_settings_alone(
+    cluster: Cluster, config: SparkConfig, warehouse: ClickHouse, lake: Catalog
+) -> None:
+    here = {
+        "RIVERMEET_HOME": str(config.state),
+        "RIVERMEET_LAKE__CATALOG_URI": config.lake.catalog_uri,
+        "RIVERMEET_LAKE__WAREHOUSE": config.lake.warehouse,
+        "RIVERMEET_CLICKHOUSE__PORT": str(warehouse.port),
+        "RIVERMEET_CLICKHOUSE__USER": warehouse.user,
+        "RIVERMEET_CLICKHOUSE__PASSWORD": warehouse.password.get_secret_value(),
+    }
+    there = here | {
+        "RIVERMEET_SPARK__MASTER": cluster.url,
+        "RIVERMEET_SPARK__DRIVER_MEMORY": "1g",
+        "RIVERMEET_SPARK__INLINE_ROWS": "0",
+        "SPARK_LOCAL_IP": LOOPBACK,
+    }
+    on_cluster = computed(there, lake)
+    executors = sorted(cluster.work.glob("app-*/*/stdout"))
+    assert len({file.parent.parent for file in executors}) == 3, "validate, recompute and segments had one each"
+    in_process = computed(here, lake)
+    assert len(list(cluster.work.glob("app-*"))) == 3
+    assert on_cluster.keys() == in_process.keys()
+    for name, rows in in_process.items():
+        assert rows.height, name
+        assert_frame_equal(on_cluster[name], rows, check_row_order=False)
+
+
+def computed(settings: dict[str, str], lake: Catalog) -> dict[str, pl.DataFrame]:
+    """What the commands make of the day under the settings."""
+    assert batch(settings, "validate", "--dataset", "events")[0]["passed"]
+    [manifest] = batch(settings, "recompute", "--dataset", "events")
+    batch(settings, "segments")
+    results = Results(f"file://{settings['RIVERMEET_LAKE__WAREHOUSE']}/results")
+    done = results.manifest("events", str(manifest["run"]))
+    made = {name: pl.concat(list(results.frames(done, name))) for name in ("batch_events", "batch_sessions")}
+    features = load_table(lake, USER_FEATURES).scan().to_arrow()
+    return made | {"user_features": pl.DataFrame(features)}
+
+
+def batch(settings: dict[str, str], command: str, *arguments: str) -> list[dict[str, object]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "batch", command, "--day", DAY.isoformat(), *arguments, "--json"],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout)
+    return said if isinstance(said, list) else [said]
