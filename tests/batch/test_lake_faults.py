@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -29,6 +31,7 @@ from batch.storage import Storage
 from batch.workers import Workers
 from infra.settings import ROOT
 from schemas.sessions import SessionRules
+from schemas.tables.features import USER_FEATURES
 from schemas.tables.lake import EVENTS
 from tests.batch.logs import TestTopic, event, judge_json
 
@@ -112,6 +115,41 @@ def test_f20_work_killed_while_it_writes_leaves_nothing_half_and_is_done_right_a
     done = results.newest("events", DAY)
     assert results.rows_by_day(done, "batch_events") == {DAY: 8}
     assert results.rows_by_day(done, "batch_sessions") == {DAY: 2}
+
+
+@pytest.mark.skipif(not LONG, reason="starts Spark twice: set RIVERMEET_LONG_TESTS=1")
+def test_f20_a_driver_of_spark_killed_while_it_writes_has_committed_nothing(
+    config: SparkConfig, lander: Lander, log: TestTopic
+) -> None:
+    log.send({0: [event("a", str(n), f"{DAY}T10:0{n}:00", product="p", user="u") for n in range(9)]})
+    lander.land()
+    recompute(lander, Results(f"{config.lake.warehouse_uri}/results")).events([DAY])
+    create_tables(lander.catalog, [USER_FEATURES])
+    folder = Path(urlparse(load_table(lander.catalog, USER_FEATURES).location()).path)
+    shutil.rmtree(folder / "data", ignore_errors=True)
+
+    driver = segments(config)
+    while not list(folder.glob("data/**/*.parquet")):
+        assert driver.poll() is None, "it ended before it wrote"
+        time.sleep(0.005)
+    os.killpg(driver.pid, signal.SIGKILL)
+    assert driver.wait(30) == -signal.SIGKILL
+    assert load_table(lander.catalog, USER_FEATURES).current_snapshot() is None
+
+    assert segments(config).wait(180) == 0
+    assert load_table(lander.catalog, USER_FEATURES).scan().to_arrow()["user_id"].to_pylist() == ["u"]
+
+
+def segments(config: SparkConfig) -> subprocess.Popen[bytes]:
+    """Makes the features of users on Spark, in a group of processes of its own."""
+    chosen = {
+        "RIVERMEET_HOME": str(config.state),
+        "RIVERMEET_LAKE__CATALOG_URI": config.lake.catalog_uri,
+        "RIVERMEET_LAKE__WAREHOUSE": config.lake.warehouse,
+        "RIVERMEET_SPARK__INLINE_ROWS": "0",
+    }
+    command = [sys.executable, "-m", "batch", "segments", "--day", DAY.isoformat()]
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | chosen, start_new_session=True)
 
 
 @contextmanager
