@@ -176,7 +176,7 @@ ANALYSES: tuple[Entry, ...] = (
             "amount_minor": "amount of an order, minor units",
             "currency": _KEYS["currency"],
         },
-        {"from_day": _SPAN["from_day"], "to_day": _SPAN["to_day"], "tenant": "a tenant", "user": "a user of it"},
+        {**_SPAN, "user": "a user of the tenant, or of any"},
     ),
     Entry(
         "search_terms",

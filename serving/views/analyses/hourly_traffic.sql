@@ -1,6 +1,6 @@
 SELECT
     tenant_id,
-    toStartOfHour(toDateTime(event_time, 'UTC')) AS hour,
+    toDateTime64(toStartOfHour(toDateTime(event_time, 'UTC')), 3, 'UTC') AS hour,
     count() AS events,
     countIf(event_type = 'page_view') AS page_views,
     uniqExact(coalesce(user_id, session_id)) AS visitors,

@@ -9,7 +9,7 @@ SELECT
     CAST(NULL, 'Nullable(Int64)') AS amount_minor,
     CAST(NULL, 'Nullable(String)') AS currency
 FROM events
-WHERE day BETWEEN {from_day:Date} AND {to_day:Date} AND tenant_id = {tenant:String} AND user_id = {user:String}
+WHERE day BETWEEN {from_day:Date} AND {to_day:Date} AND ({tenant:String} = '' OR tenant_id = {tenant:String}) AND user_id = {user:String}
 UNION ALL
 SELECT
     order_time AS at,
@@ -22,4 +22,4 @@ SELECT
     amount_minor,
     toString(currency) AS currency
 FROM orders
-WHERE day BETWEEN {from_day:Date} AND {to_day:Date} AND tenant_id = {tenant:String} AND user_id = {user:String}
+WHERE day BETWEEN {from_day:Date} AND {to_day:Date} AND ({tenant:String} = '' OR tenant_id = {tenant:String}) AND user_id = {user:String}
