@@ -10,10 +10,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 output = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
+_ANY_WIDTH = 100_000
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, for scripts.")]
 
@@ -25,12 +27,29 @@ def print_json(document: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table for people; cells are shown as they are."""
+    output.print(_table(columns, rows))
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table for people, or row after row with a line for each column, where a table is wider than the terminal."""
+    table = _table(columns, rows)
+    if Measurement.get(output, output.options.update(width=_ANY_WIDTH), table).maximum <= output.width:
+        output.print(table)
+        return
+    for number, row in enumerate(rows, 1):
+        print_table((f"row {number}", ""), list(zip(columns, row, strict=True)))
+        output.print()
+    if not rows:
+        output.print(f"no rows of {', '.join(columns)}")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    output.print(table)
+    return table
 
 
 def _cell(value: object) -> str:

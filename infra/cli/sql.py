@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli._errors import CommandError, NotRunningError
-from infra.cli._output import Json, notes, print_table
+from infra.cli._output import Json, notes, print_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,6 +86,6 @@ def _print(frame: pl.DataFrame, form: Format) -> None:
     elif form is Format.CSV:
         sys.stdout.write(frame.write_csv())
     else:
-        print_table(frame.columns, frame.head(SHOWN_ROWS).rows())
+        print_rows(frame.columns, frame.head(SHOWN_ROWS).rows())
         if frame.height > SHOWN_ROWS:
             notes.print(f"the first {SHOWN_ROWS} of {frame.height} rows; `--format csv` prints all of them")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from infra.cli import build
+from infra.cli import _output, build
 
 COMMANDS = ["doctor", "down", "faults", "fetch", "logs", "prepare", "sql", "status", "up"]
 HEAVY = ["airflow", "cassandra", "chdb", "clickhouse_connect", "confluent_kafka", "faust", "feast", "pandas", "polars"]
@@ -130,3 +130,23 @@ def test_doctor_sees_passwords_that_others_can_read(home: Path) -> None:
 
     findings = {finding["check"]: finding for finding in json.loads(run("doctor", "--json").stdout)}
     assert "chmod 600" in findings["state"]["detail"]
+
+
+def test_rows_too_wide_for_the_terminal_are_shown_one_by_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_output.output, "width", 40)
+    monkeypatch.setattr(_output.output, "file", None)
+    _output.print_rows(("a", "b"), [(1, "x"), (2, None)])
+    _output.print_rows(("name", "meaning"), [("sessions", "Sessions that begin on that day")])
+    _output.print_rows(("meaning" * 9,), [])
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()][:8] == [
+        "a  b",
+        "1  x",
+        "2",
+        "row 1",
+        "name     sessions",
+        "meaning  Sessions that begin on that day",
+        "",
+        "no rows of",
+    ]
