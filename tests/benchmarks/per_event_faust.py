@@ -19,12 +19,25 @@ from uuid import uuid4
 
 import fastavro
 import faust
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.registry import Registry
 from schemas.topics import USER_EVENTS
 
+MAKE_SECONDS = 30
 WARM_EVENTS = 500
-"""So many go by before the clock begins: the tables' topics have been made and assigned by then."""
+"""So many go by before the clock begins: partitions have been assigned for good by then."""
+
+
+def make_changelogs(bootstrap: str, name: str) -> None:
+    """Topics of the tables, without which the app waits for each event that it cannot write down."""
+    topics = [
+        NewTopic(f"{name}-{table}-changelog", USER_EVENTS.partitions, 1, config={"cleanup.policy": "compact"})
+        for table in ("sessions", "views")
+    ]
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_topics(topics).values():
+        made.result(MAKE_SECONDS)
 
 
 def main(bootstrap: str, registry_url: str, seconds: float) -> None:
@@ -33,8 +46,10 @@ def main(bootstrap: str, registry_url: str, seconds: float) -> None:
         number: fastavro.parse_schema(json.loads(registry.resolve(number).text))  # type: ignore[union-attr]
         for number in registry.register(USER_EVENTS).values()
     }
+    name = f"bench-faust-{uuid4().hex[:8]}"
+    make_changelogs(bootstrap, name)
     app: Any = faust.App(
-        f"bench-faust-{uuid4().hex[:8]}",
+        name,
         broker=f"kafka://{bootstrap}",
         datadir=tempfile.mkdtemp(),
         store="memory://",
