@@ -70,10 +70,13 @@ class _Probe:
             if now >= due and now < began + seconds:
                 due += _EVERY_SECONDS
                 self._send()
+            asked = time.monotonic()
             ages += self._seen()
+            asking = time.monotonic() - asked
             if now > began + seconds + _LOST_SECONDS:
                 return ages + [_LOST_SECONDS * 1_000] * len(self._waiting)
-            time.sleep(_POLL_SECONDS)
+            # Half of the time at most, or the question would be the load.
+            time.sleep(max(_POLL_SECONDS, asking))
         return ages
 
     def _send(self) -> None:
