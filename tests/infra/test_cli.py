@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from infra.cli import _output, build
@@ -135,8 +136,7 @@ def test_doctor_sees_passwords_that_others_can_read(home: Path) -> None:
 def test_rows_too_wide_for_the_terminal_are_shown_one_by_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_output.output, "width", 40)
-    monkeypatch.setattr(_output.output, "file", None)
+    monkeypatch.setattr(_output, "output", Console(width=40, highlight=False))
     _output.print_rows(("a", "b"), [(1, "x"), (2, None)])
     _output.print_rows(("name", "meaning"), [("sessions", "Sessions that begin on that day")])
     _output.print_rows(("meaning" * 9,), [])

@@ -58,6 +58,7 @@ def test_a_late_event_without_a_product_counts_for_none(store: Store) -> None:
     own.event(8, "a", kind="click")
     own.event(9, "a", kind="click", product="p")
     own.tick()
+    store.clear(("batch_reconciliation",))
     assert [(found.smape, found.worst) for found in reconciled(store)] == [(0.0, ())]
     rows = store.rows(
         "SELECT metric, batch_total AS n FROM reconciliation WHERE source = 'products' AND batch_total > 0"
