@@ -29,28 +29,29 @@ print(json.dumps(answer["say"]).replace("DATASET", dataset))
 sys.exit(answer.get("exit", 0))
 """
 
-RUN = """
+RUNS = """
 import datetime, json, sys
 from airflow.dag_processing.dagbag import DagBag
-
-bag = DagBag(sys.argv[1], bundle_name="dags-folder")
-dag = bag.get_dag(sys.argv[2])
-# A run that is only tried looks for stored deadlines, and none are.
-dag.deadline = None
-date = datetime.datetime.fromisoformat(sys.argv[3])
-run = dag.test(logical_date=date, run_conf=json.loads(sys.argv[4]))
-states = {task.task_id: str(task.state) for task in run.get_task_instances()}
-from sqlalchemy import select
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.utils.session import create_session
-with create_session() as session:
-    rows = session.execute(
-        select(AssetModel.name, AssetEvent.extra)
-        .join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
-        .where(AssetEvent.source_run_id == run.run_id)
-    ).all()
-assets = {name: extra for name, extra in rows}
-print("RESULT " + json.dumps({"state": str(run.state), "tasks": states, "assets": assets}))
+from sqlalchemy import select
+
+bag = DagBag(sys.argv[1], bundle_name="dags-folder")
+for line in sys.stdin:
+    dag_id, at, conf = json.loads(line)
+    dag = bag.get_dag(dag_id)
+    # A run that is only tried looks for stored deadlines, and none are.
+    dag.deadline = None
+    run = dag.test(logical_date=datetime.datetime.fromisoformat(at), run_conf=conf)
+    states = {task.task_id: str(task.state) for task in run.get_task_instances()}
+    with create_session() as session:
+        rows = session.execute(
+            select(AssetModel.name, AssetEvent.extra)
+            .join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+            .where(AssetEvent.source_run_id == run.run_id)
+        ).all()
+    assets = {name: extra for name, extra in rows}
+    print("RESULT " + json.dumps({"state": str(run.state), "tasks": states, "assets": assets}), flush=True)
 """
 
 
@@ -67,20 +68,31 @@ class Tried:
 
 @dataclass(frozen=True)
 class Airflow:
-    """Runs DAGs of this repository in a process of their own."""
+    """Runs DAGs of this repository in a process of their own, one for all tests: to load Airflow takes 5 s."""
 
     environment: dict[str, str]
     recorder: Path
+    runs: subprocess.Popen[str]
 
     def run(self, dag: str, at: str, answers: dict[str, object], conf: dict[str, str] | None = None) -> Tried:
         """One run of the DAG at a logical date, with what each command of the batch layer is to answer."""
         asked = self.recorder / "asked.jsonl"
         asked.write_text("")
         (self.recorder / "answers.json").write_text(json.dumps(answers))
-        said = self.python(RUN, str(ROOT / "dags"), dag, at, json.dumps(conf or {}))
-        result = json.loads(next(line for line in said.splitlines() if line.startswith("RESULT "))[7:])
+        result = self._result([dag, at, conf or {}])
         commands = [json.loads(line) for line in asked.read_text().splitlines()]
         return Tried(result["state"], result["tasks"], commands, result["assets"])
+
+    def _result(self, request: list[Any]) -> Any:
+        """What the process says of a run; it dies of what it cannot do."""
+        assert self.runs.stdin is not None
+        assert self.runs.stdout is not None
+        self.runs.stdin.write(json.dumps(request) + "\n")
+        self.runs.stdin.flush()
+        for line in self.runs.stdout:
+            if line.startswith("RESULT "):
+                return json.loads(line[7:])
+        raise AssertionError((self.recorder / "stderr").read_text()[-3000:])
 
     def python(self, code: str, *arguments: str) -> str:
         """Runs a program with this Airflow; returns what it printed."""
@@ -109,4 +121,13 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     }
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrate, env=environment, capture_output=True, timeout=280, check=True)
-    yield Airflow(environment, home)
+    command = [sys.executable, "-c", RUNS, str(ROOT / "dags")]
+    pipe, kept = subprocess.PIPE, (home / "stderr").open("w")
+    with (
+        kept,
+        subprocess.Popen(command, env=environment, cwd=home, stdin=pipe, stdout=pipe, stderr=kept, text=True) as runs,
+    ):
+        try:
+            yield Airflow(environment, home, runs)
+        finally:
+            runs.kill()
