@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -156,6 +157,22 @@ class Cluster:
         """Make every engine `dead`, `hung` or `broken`, or mend it."""
         flag = self.folder / how
         flag.touch() if fails else flag.unlink()
+
+    def pause(self, worker: Worker) -> None:
+        """Stop a worker where it stands, but not in a transaction: SQLite would let nobody else write until it ends."""
+        deadline = time.monotonic() + 40
+        self._records.execute("PRAGMA busy_timeout = 1000")
+        while True:
+            worker.signal(signal.SIGSTOP)
+            try:
+                self._records.execute("BEGIN IMMEDIATE")
+                self._records.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                assert time.monotonic() < deadline, "the worker is always in a transaction"
+                worker.signal(signal.SIGCONT)
+                time.sleep(0.05)
+            else:
+                return
 
     def query(self, sql: str) -> list[Any]:
         return self._records.execute(sql).fetchall()

@@ -85,7 +85,7 @@ def test_no_record_is_missed_through_kills_rebalances_and_a_zombie(
         assert third.wait() == 0
 
         until(lambda: first.owns() == PARTITIONS // 2, "the partitions of the third")
-        second.signal(signal.SIGSTOP)
+        group.pause(second)
         until(lambda: first.owns() == PARTITIONS, "the partitions of the paused worker")
         group.progress()
         second.signal(signal.SIGCONT)
