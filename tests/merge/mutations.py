@@ -57,7 +57,8 @@ def restart_below_commit(store: Store) -> AbstractContextManager[object]:
 
 @contextmanager
 def changed_view(store: Store, name: str, change: Callable[[str], str]) -> Iterator[None]:
-    original = dict(statements())[name]
+    made = dict(statements())
+    original = made[name]
     changed = change(original)
     assert changed != original
     store.client.command(changed)
@@ -65,6 +66,8 @@ def changed_view(store: Store, name: str, change: Callable[[str], str]) -> Itera
         yield
     finally:
         store.client.command(original)
+        if said := made.get(f"comments of {name}"):
+            store.client.command(said)
 
 
 def group_level_choice(store: Store) -> AbstractContextManager[object]:
