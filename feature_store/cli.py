@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
-
+    from feature_store.feast_import import FeatureStore
     from infra.clients.clickhouse import Client
     from infra.settings import Settings
 
@@ -197,9 +196,9 @@ def _code(error: Exception) -> Code | None:
     from cassandra import DriverException
     from cassandra.cluster import NoHostAvailable
     from clickhouse_connect.driver.exceptions import OperationalError
-    from feast.errors import FeatureViewNotFoundException
 
     from feature_store.erasure import StillThere
+    from feature_store.feast_import import FeatureViewNotFoundException
     from feature_store.materialize import GateRefused
     from feature_store.online_store import FutureEvent, OnlineWriteFailed
     from feature_store.push import SinkUnavailable

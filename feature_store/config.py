@@ -12,7 +12,7 @@ import yaml
 from infra.settings import Settings
 
 if TYPE_CHECKING:
-    from feast import FeatureStore, RepoConfig
+    from feature_store.feast_import import FeatureStore, RepoConfig
 
 FOLDER = Path(__file__).parent
 FILE = FOLDER / "feature_store.yaml"
@@ -55,7 +55,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def repo_config(settings: Settings) -> RepoConfig:
     """Feast's configuration for these settings."""
-    from feast import RepoConfig
+    from feature_store.feast_import import RepoConfig
 
     registry_file(settings).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return RepoConfig(**document(settings), repo_path=FOLDER)
@@ -63,7 +63,7 @@ def repo_config(settings: Settings) -> RepoConfig:
 
 def open_store(settings: Settings) -> FeatureStore:
     """Feast's store. It knows what was applied; `apply` makes it know all of the catalogue."""
-    from feast import FeatureStore
+    from feature_store.feast_import import FeatureStore
 
     return FeatureStore(config=repo_config(settings))
 

@@ -18,7 +18,7 @@ from feature_store.model import Origin, View
 from infra.clients.clickhouse import Client, insert, select
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
+    from feature_store.feast_import import FeatureStore
 
 SHARE, OF = 100, 1000
 LIMIT = 2_000

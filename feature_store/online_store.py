@@ -15,15 +15,18 @@ from typing import Any, Literal
 from cassandra.cluster import ResponseFuture, Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, BatchType, BoundStatement
-from feast import FeatureView, RepoConfig, utils
-from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.cassandra_online_store.cassandra_online_store import (
+
+from feature_store.feast_import import (
     CassandraOnlineStore,
     CassandraOnlineStoreConfig,
+    EntityKey,
+    FeatureView,
+    Map,
+    RepoConfig,
+    Value,
+    serialize_entity_key,
+    utils,
 )
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Map, Value
-
 from feature_store.versions import version
 
 AHEAD = timedelta(minutes=10)

@@ -6,12 +6,26 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from feast import Entity, FeatureService, FeatureView, Field, Project, PushSource, RequestSource, ValueType
-from feast.infra.offline_stores.contrib.clickhouse_offline_store.clickhouse_source import ClickhouseSource
-from feast.on_demand_feature_view import OnDemandFeatureView, on_demand_feature_view
-from feast.types import Array, Bool, FeastType, Float64, Int64, String
-
 from feature_store.catalogue import ENTITIES, ON_DEMAND, SERVICES, VIEWS
+from feature_store.feast_import import (
+    Array,
+    Bool,
+    ClickhouseSource,
+    Entity,
+    FeastType,
+    FeatureService,
+    FeatureView,
+    Field,
+    Float64,
+    Int64,
+    OnDemandFeatureView,
+    Project,
+    PushSource,
+    RequestSource,
+    String,
+    ValueType,
+    on_demand_feature_view,
+)
 from feature_store.model import Feature, Kind, OnDemand, Origin, Service, View
 
 _TYPES: Mapping[Kind, FeastType] = {

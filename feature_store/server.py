@@ -8,12 +8,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from feast import FeatureStore
-from feast.feature_server import get_app
 
 from feature_store.answers import answer, of_users_alone
 from feature_store.catalogue import TENANT, USER
 from feature_store.config import apply, open_store, registry_file
+from feature_store.feast_import import FeatureStore, get_app
 from infra.jars import locked
 from infra.settings import Settings
 

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import DoubleList, StringList, Value
-
 from feature_store.catalogue import VIEWS
+from feature_store.feast_import import DoubleList, EntityKey, StringList, Value
 from feature_store.model import Kind
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
-
+    from feature_store.feast_import import FeatureStore
     from feature_store.online_store import GuardedOnlineStore
 
 _MAKE: Mapping[Kind, Callable[[Any], Value]] = {

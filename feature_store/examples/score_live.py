@@ -24,7 +24,7 @@ from feature_store.config import open_store
 from infra.settings import load_settings
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
+    from feature_store.feast_import import FeatureStore
 
 SERVICE = "churn_v1"
 

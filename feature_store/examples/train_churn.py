@@ -34,7 +34,7 @@ from infra.clients.clickhouse import Client, connect, select
 from infra.settings import load_settings
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
+    from feature_store.feast_import import FeatureStore
 
 SERVICE = "churn_v1"
 HORIZON = timedelta(days=30)

@@ -10,11 +10,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from feast import Entity, FeatureStore, FeatureView, Field, RepoConfig, ValueType
-from feast.infra.offline_stores.contrib.clickhouse_offline_store.clickhouse_source import ClickhouseSource
-from feast.infra.utils.clickhouse import connection_utils
-from feast.types import Float64, String
 
+from feature_store.feast_import import (
+    ClickhouseSource,
+    Entity,
+    FeatureStore,
+    FeatureView,
+    Field,
+    Float64,
+    RepoConfig,
+    String,
+    ValueType,
+    connection_utils,
+)
 from tests.support.clickhouse import Endpoint
 
 pytestmark = pytest.mark.servers
