@@ -2,6 +2,8 @@
 
 The mark is a pair of variables in the environment, which every descendant inherits. So whatever was started is found,
 with or without its parent, and a number that the system has since given to somebody else is never taken for ours.
+A process that is forked and not executed keeps the mark of the one it was forked from: `FORK_SERVER` is the mark of our
+programs, which are told apart by the record of who leads what.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import psutil
 
 STACK = "RIVERMEET_STACK"
 SERVICE = "RIVERMEET_SERVICE"
+FORK_SERVER = "fork-server"
 LOG_BYTES = 16 * 2**20
 
 
@@ -29,20 +32,36 @@ class Running:
     members: list[psutil.Process]
 
 
-def start(home: Path, service: str, argv: tuple[str, ...], env: Mapping[str, str]) -> psutil.Process:
-    """Start ``argv`` detached, in a new session, with its output appended to the service's log."""
-    log = log_path(home, service)
-    _make_room(log)
-    # Programs that change their title would otherwise overwrite the environment that we find them by.
-    mark = {STACK: str(home), SERVICE: service, "SPT_NOENV": "1"}
+def start(
+    home: Path, service: str, argv: tuple[str, ...], env: Mapping[str, str], stdin: int | None = None
+) -> psutil.Process:
+    """Start ``argv`` detached, in a new session, with its output appended to the service's log.
+
+    ``stdin`` is a descriptor to read from; nothing, if it is left out.
+    """
+    log = make_log(home, service)
+    read = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0) if stdin is None else (os.POSIX_SPAWN_DUP2, stdin, 0)
     actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        read,
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    pid = os.posix_spawn(argv[0], argv, {**os.environ, **env, **mark}, file_actions=actions, setsid=True)
+    environment = {**os.environ, **env, **mark(home, service)}
+    return lead(home, service, os.posix_spawn(argv[0], argv, environment, file_actions=actions, setsid=True))
+
+
+def mark(home: Path, service: str) -> dict[str, str]:
+    """The variables by which a process of this service is found."""
+    # Programs that change their title would otherwise overwrite the environment that we find them by.
+    return {STACK: str(home), SERVICE: service, "SPT_NOENV": "1"}
+
+
+def lead(home: Path, service: str, pid: int) -> psutil.Process:
+    """Record that this process is the first one of a service.
+
+    Who dies before this leaves processes without a leader, which the next start ends.
+    """
     process = psutil.Process(pid)
-    # Who dies before this leaves processes without a leader, which the next start ends.
     file = _leader_file(home, service)
     file.parent.mkdir(exist_ok=True)
     file.with_suffix(".draft").write_text(_identity(process))
@@ -65,8 +84,14 @@ def find(home: Path) -> dict[str, Running]:
     for process in psutil.process_iter():
         service = _service_of(process, str(home))
         if service and process.pid != os.getpid():
-            members[service].append(process)
+            members[_forked(process, home) if service == FORK_SERVER else service].append(process)
     return {service: Running(leader(home, service), found) for service, found in members.items()}
+
+
+def _forked(process: psutil.Process, home: Path) -> str:
+    """The service that this fork leads; one that leads none died, or was asked for by one that did, half way."""
+    led = (file.stem for file in (home / "run").glob("*.pid") if file.read_text() == _identity(process))
+    return next(led, FORK_SERVER)
 
 
 def leader(home: Path, service: str) -> psutil.Process | None:
@@ -129,11 +154,13 @@ def log_path(home: Path, service: str) -> Path:
     return home / "log" / f"{service}.log"
 
 
-def _make_room(log: Path) -> None:
-    """A long log is put aside, over the one that was put aside before."""
+def make_log(home: Path, service: str) -> Path:
+    """The log for a service to append to; a long one is put aside, over the one that was put aside before."""
+    log = log_path(home, service)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
+    return log
 
 
 def log_tail(home: Path, service: str, lines: int = 20) -> str:

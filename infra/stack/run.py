@@ -41,7 +41,7 @@ def up(home: Path, names: Iterable[str], report: Report) -> Outcome:
     No name means all. Raises `StackError` if one cannot be started; those that are ready stay up.
     """
     began = time.monotonic()
-    nodes = _with_needs(names)
+    nodes = with_needs(names)
     with exclusive(home):
         settings = open_state(home)
         jars.fetch(settings.cache, report)
@@ -73,7 +73,7 @@ def down(home: Path, *, wipe: bool = False) -> list[str]:
     return ended
 
 
-def _with_needs(names: Iterable[str]) -> Mapping[str, Node]:
+def with_needs(names: Iterable[str]) -> Mapping[str, Node]:
     """The nodes to bring up in an order in which needs come first."""
     chosen: dict[str, Node] = {}
 
@@ -90,9 +90,13 @@ def _with_needs(names: Iterable[str]) -> Mapping[str, Node]:
 
 
 def _running(home: Path) -> dict[str, psutil.Process]:
-    """First processes of the services that live; what is left of others is ended, so that it holds no port or lock."""
+    """First processes of the services that live; what is left of others is ended, so that it holds no port or lock.
+
+    So is a fork server: its `up` was killed, and it must fork nothing more.
+    """
     found = processes.find(home)
-    leaders = {name: running.leader for name, running in found.items() if running.leader is not None}
+    services = ((name, running.leader) for name, running in found.items() if name != processes.FORK_SERVER)
+    leaders = {name: leader for name, leader in services if leader is not None}
     if remains := set(found) - set(leaders):
         processes.end(home, remains, GRACE_SECONDS)
     return leaders

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 
 import psutil
 
 from infra.settings import Settings
 from infra.stack import processes
 from infra.stack.errors import ServiceFailedError
-from infra.stack.plan import Node, Service, Step
+from infra.stack.forking import ForkServer
+from infra.stack.plan import Node, Program, Service, Step
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 35.0
@@ -35,10 +37,13 @@ class Start:
         self.started: set[str] = set()
         self._failed = threading.Event()
         self._done: dict[str, Future[None]] = {}
+        self._forks = ForkServer(settings.home)
 
     def run(self) -> None:
         """Return when every node is ready. Raises the first error; what still waits then is given up."""
-        with ThreadPoolExecutor(len(self._nodes)) as pool:
+        with closing(self._forks), ThreadPoolExecutor(len(self._nodes)) as pool:
+            if imports := self._imports():
+                self._forks.load(imports)
             for name, node in self._nodes.items():
                 self._done[name] = pool.submit(self._bring_up, node)
             try:
@@ -50,6 +55,16 @@ class Start:
         for error in errors:
             if not isinstance(error, _Abandoned):
                 raise error
+
+    def _imports(self) -> list[str]:
+        """The modules of the programs that do not run yet, each once."""
+        new = [
+            node.command
+            for name, node in self._nodes.items()
+            if isinstance(node, Service) and name not in self._running
+        ]
+        modules = (module for command in new if isinstance(command, Program) for module in command.imports)
+        return list(dict.fromkeys(modules))
 
     def _bring_up(self, node: Node) -> None:
         if isinstance(node, Step):
@@ -77,6 +92,8 @@ class Start:
     def _launch(self, service: Service) -> psutil.Process:
         home = self._settings.home
         processes.end(home, [service.name], GRACE_SECONDS)
+        if isinstance(service.command, Program):
+            return self._forks.fork(service.name, service.command)
         command = service.command(self._settings)
         return processes.start(home, service.name, command.argv, {"RIVERMEET_HOME": str(home), **command.env})
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from infra import jars
 from infra.settings import Settings
-from infra.stack.plan import Service
+from infra.stack.plan import Program, Service
 from infra.stack.prepare import register_schemas
 from infra.stack.services.clickhouse import CLICKHOUSE
 from infra.stack.services.kafka import KAFKA
@@ -35,6 +35,7 @@ class Server:
 
     def launch(self) -> None:
         """Start the process without waiting for it."""
+        assert not isinstance(self._service.command, Program)
         command = self._service.command(self._settings)
         log = self._settings.home / f"{self._service.name}.log"
         with log.open("ab") as out:

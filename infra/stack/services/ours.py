@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from infra.settings import Settings
-from infra.stack.plan import Command, Service
+from infra.stack.plan import Program, Service
 from infra.stack.probes import get
 from infra.stack.processes import leader
 
@@ -19,27 +17,33 @@ def _reads(settings: Settings, name: str) -> bool:
     return process is not None and file.exists() and file.read_text().strip() == str(process.pid)
 
 
-def _module(name: str) -> Command:
-    return Command((sys.executable, "-m", name))
+def _main(package: str) -> Program:
+    """What ``python -m package`` runs."""
+    module = f"{package}.__main__"
+    return Program(f"{module}:main", imports=(module,))
+
+
+def _feature_store(command: str, module: str) -> Program:
+    return Program("feature_store.cli:app", (command,), ("feature_store.cli", module))
 
 
 WORKER = Service(
     "worker",
-    lambda _settings: _module("streams"),
+    _main("streams"),
     lambda settings: _reads(settings, "worker"),
     needs=STORES,
     memory=500,
 )
 POINTS = Service(
     "points",
-    lambda _settings: _module("serving.points"),
+    _main("serving.points"),
     lambda settings: _reads(settings, "points"),
     needs=("topics", "schemas", "keyspace"),
     memory=120,
 )
 FEATURES = Service(
     "features",
-    lambda _settings: Command((sys.executable, "-m", "feature_store", "serve")),
+    _feature_store("serve", "feature_store.server"),
     lambda settings: get(settings.ports.features, "/health") is not None,
     ports=("features",),
     needs=("tables", "cassandra"),
@@ -49,7 +53,7 @@ FEATURES = Service(
 )
 FEATURE_PUSH = Service(
     "feature-push",
-    lambda _settings: Command((sys.executable, "-m", "feature_store", "push")),
+    _feature_store("push", "feature_store.pushing"),
     lambda settings: _reads(settings, "feature-push"),
     # The server brings registry and online tables to what the catalogue says.
     needs=("topics", "schemas", "features"),
@@ -57,7 +61,7 @@ FEATURE_PUSH = Service(
 )
 API = Service(
     "api",
-    lambda _settings: _module("serving.api"),
+    _main("serving.api"),
     lambda settings: get(settings.ports.api, "/healthz") is not None,
     ports=("api",),
     needs=STORES,

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import pytest
 
 from infra.settings import Settings
 from infra.stack.errors import PortTakenError, ServiceFailedError, UnknownServiceError
-from infra.stack.plan import Command, Node, Service, Step
-from infra.stack.processes import find
+from infra.stack.forking import ForkServer
+from infra.stack.plan import Command, Node, Program, Service, Step
+from infra.stack.processes import FORK_SERVER, find, has_ended, leader
 from infra.stack.run import Outcome, down, up
 
 SLEEP = "import time; time.sleep(300)"
@@ -28,6 +30,10 @@ def service(name: str, *needs: str, program: str = SLEEP) -> Service:
         return Command((sys.executable, "-c", program))
 
     return Service(name, command, lambda settings: name in find(settings.home), needs=needs)
+
+
+def program(name: str) -> Service:
+    return replace(service(name), command=Program("signal:pause"))
 
 
 @pytest.fixture
@@ -187,6 +193,32 @@ def test_an_unknown_service_is_refused_with_the_known_ones(home: Path, nodes: di
 
     with pytest.raises(UnknownServiceError, match="'tow'; there are one"):
         start(home, "tow")
+
+
+def test_programs_are_forked_kept_and_repaired_as_other_services_are(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, *(program(name) for name in ("one", "two")))
+    first = start(home)
+    before = pids(home)
+    kept = start(home)
+    os.kill(before["one"], signal.SIGKILL)
+    repaired = start(home)
+
+    assert (first.started, kept.started, repaired.started) == (["one", "two"], [], ["one"])
+    assert pids(home)["two"] == before["two"]
+    assert set(find(home)) == {"one", "two"}
+
+
+def test_what_a_killed_start_would_still_have_forked_is_not_forked(home: Path, nodes: dict[str, Node]) -> None:
+    add(nodes, program("one"))
+    home.mkdir()
+    with closing(ForkServer(home)) as forks:
+        forks.load(())
+        left = leader(home, FORK_SERVER)
+        start(home)
+
+        assert left is not None
+        assert has_ended(left)
+        assert set(find(home)) == {"one"}
 
 
 def test_two_stacks_do_not_touch_each_other(home: Path, nodes: dict[str, Node], tmp_path: Path) -> None:
