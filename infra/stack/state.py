@@ -36,14 +36,29 @@ def open_state(home: Path) -> Settings:
     Ports come from the environment, then from the record; those that are still 0 are picked here, once.
     Credentials are generated once and kept. Raises `ForeignAddressError`.
     """
-    if foreign := [name for name in sorted(os.environ) if name.startswith(_ADDRESSES)]:
-        raise ForeignAddressError(foreign)
+    _refuse_addresses()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     (home / ".gitignore").write_text("*\n")
     record = read_stack_file(home)
     ports = _choose_ports(load_settings(home).ports, record.get("ports", {}))
     _write_private(home / STACK_FILE, _record(ports, record))
     # A port that the environment leaves to us would hide the one that was picked.
+    return load_settings(home).model_copy(update={"ports": ports})
+
+
+def _refuse_addresses() -> None:
+    if foreign := [name for name in sorted(os.environ) if name.startswith(_ADDRESSES)]:
+        raise ForeignAddressError(foreign)
+
+
+def open_brief_state(home: Path) -> Settings:
+    """The settings of a stack that lives for a moment beside all others: every port is picked, whatever is set.
+
+    Raises `ForeignAddressError`.
+    """
+    _refuse_addresses()
+    ports = Ports(**{name: free_port() for name in Ports.model_fields})
+    _write_private(home / STACK_FILE, _record(ports, {}))
     return load_settings(home).model_copy(update={"ports": ports})
 
 

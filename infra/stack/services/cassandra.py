@@ -85,7 +85,6 @@ def _command(settings: Settings) -> Command:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cassandra.yaml").write_text(json.dumps(_configuration(settings, folder), indent=1))
     (folder / "logback.xml").write_text(_LOGBACK)
-    (agent,) = jars.CASSANDRA.folder(settings.cache).glob("jamm-*.jar")
     properties = _ALONE | {
         "cassandra.config": (folder / "cassandra.yaml").as_uri(),
         "cassandra.storagedir": str(folder),
@@ -96,11 +95,12 @@ def _command(settings: Settings) -> Command:
         "java.awt.headless": "true",
     }
     java = jvm(
+        jars.CASSANDRA,
+        settings.cache,
         HEAP,
         *(f"--add-exports={name}=ALL-UNNAMED" for name in _EXPORTS.split()),
         *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS.split()),
         *(f"-D{name}={value}" for name, value in properties.items()),
-        f"-javaagent:{agent}",
         *classpath(jars.CASSANDRA, settings.cache),
     )
     return Command((*java, "org.apache.cassandra.service.CassandraDaemon"))

@@ -63,7 +63,7 @@ def _command(settings: Settings) -> Command:
     write_properties(config, _properties(settings, data))
     (folder / "log4j2.properties").write_text(_LOG4J)
     java = (
-        *jvm(HEAP, f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"),
+        *jvm(jars.KAFKA, settings.cache, HEAP, f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"),
         *classpath(jars.KAFKA, settings.cache),
     )
     if not (data / "meta.properties").exists():

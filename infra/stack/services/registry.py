@@ -23,7 +23,8 @@ def _command(settings: Settings) -> Command:
         "quarkus.datasource.jdbc.min-size": 1,
         "quarkus.log.level": "WARN",
     }
-    java = jvm(HEAP, *(f"-D{name}={value}" for name, value in options.items()), "-jar", str(program))
+    properties = (f"-D{name}={value}" for name, value in options.items())
+    java = jvm(jars.REGISTRY, settings.cache, HEAP, *properties, "-jar", str(program))
     # In memory by default: then ids would be given anew at every start, and old records could not be decoded.
     return Command(java, {"REGISTRY_DATASOURCE_URL": f"jdbc:h2:file:{folder / 'schemas'}"})
 

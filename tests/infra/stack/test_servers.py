@@ -19,11 +19,14 @@ from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
 from infra.cli import build
+from infra.jars import KAFKA, fetch
 from infra.settings import load_settings
+from infra.stack.archives import SERVERS, write_archives
 from infra.stack.ports import is_free
 from infra.stack.prepare import PartitionsDifferError
 from infra.stack.processes import find
 from infra.stack.run import Outcome, down, up
+from infra.stack.services.jvm import class_archive, java_archive, jvm
 from infra.stack.status import status
 from schemas.topics import TOPICS
 from tests.support.stack import RunStack, listening_addresses
@@ -35,7 +38,10 @@ SERVICES = ["api", "cassandra", "clickhouse", "kafka", "points", "registry", "wo
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("stack") / "home"
+    """All but Airflow and features. The archives of the cache are made where there are none: half a minute."""
+    folder, cache = tmp_path_factory.mktemp("stack") / "home", load_settings().cache
+    fetch(cache, lambda _line: None)
+    write_archives(cache, lambda _line: None)
     try:
         start(folder)
         yield folder
@@ -137,6 +143,23 @@ def test_nobody_logs_in_to_cassandra_with_the_well_known_password(home: Path) ->
 
 def test_everything_listens_on_loopback_alone(home: Path) -> None:
     assert listening_addresses(home) == {"127.0.0.1"}
+
+
+def test_servers_on_java_have_their_classes_from_the_archive(home: Path) -> None:
+    cache = load_settings(home).cache
+    for name, bundle in SERVERS.items():
+        mapped = {Path(region.path) for region in psutil.Process(leaders(home)[name]).memory_maps()}
+        assert {java_archive(cache), class_archive(bundle, cache)} <= mapped
+
+
+def test_a_damaged_archive_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    archive = class_archive(KAFKA, tmp_path)
+    archive.parent.mkdir()
+    archive.write_bytes(b"damaged")
+    command = (*jvm(KAFKA, tmp_path, "64m"), "-version")
+
+    assert f"-XX:SharedArchiveFile={archive}" in command
+    subprocess.run(command, check=True, timeout=60)
 
 
 def test_a_second_stack_runs_beside_this_one(home: Path, run_stack: RunStack, kafka: str) -> None:
