@@ -46,17 +46,23 @@ with _unchecked():
     )
     from feast.errors import FeatureViewNotFoundException
     from feast.feature_server import get_app
-    from feast.infra.key_encoding_utils import serialize_entity_key
+    from feast.infra.key_encoding_utils import serialize_entity_key, serialize_entity_key_prefix
     from feast.infra.offline_stores.contrib.clickhouse_offline_store.clickhouse_source import ClickhouseSource
     from feast.infra.online_stores.cassandra_online_store.cassandra_online_store import (
         CassandraOnlineStore,
         CassandraOnlineStoreConfig,
     )
     from feast.infra.utils.clickhouse import connection_utils
+    from feast.metrics import track_feature_statuses
     from feast.on_demand_feature_view import OnDemandFeatureView, on_demand_feature_view
+    from feast.online_response import OnlineResponse
+    from feast.protos.feast.serving.ServingService_pb2 import FieldStatus, GetOnlineFeaturesResponse
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import DoubleList, Map, StringList, Value
+    from feast.type_map import feast_value_type_to_python_type
     from feast.types import Array, Bool, FeastType, Float64, Int64, String
+
+FeatureVector = GetOnlineFeaturesResponse.FeatureVector
 
 __all__ = [
     "Array",
@@ -70,13 +76,17 @@ __all__ = [
     "FeastType",
     "FeatureService",
     "FeatureStore",
+    "FeatureVector",
     "FeatureView",
     "FeatureViewNotFoundException",
     "Field",
+    "FieldStatus",
     "Float64",
+    "GetOnlineFeaturesResponse",
     "Int64",
     "Map",
     "OnDemandFeatureView",
+    "OnlineResponse",
     "Project",
     "PushSource",
     "RepoConfig",
@@ -86,8 +96,11 @@ __all__ = [
     "Value",
     "ValueType",
     "connection_utils",
+    "feast_value_type_to_python_type",
     "get_app",
     "on_demand_feature_view",
     "serialize_entity_key",
+    "serialize_entity_key_prefix",
+    "track_feature_statuses",
     "utils",
 ]

@@ -1,51 +1,43 @@
 """The online store: Cassandra, in which of two values of an entity the newer one stays, in whatever order they come.
 
-It is Feast's store with three differences. A row holds all features of a view, as one cell, so that a value is read
-whole or not at all. It is written `USING TIMESTAMP` its version (`feature_store.versions`), so Cassandra itself drops
-what is late or replayed. And the views of a request are read side by side.
+It is Feast's store with these differences. All features of a view are one cell, so that a value is read whole or not at
+all. It is written `USING TIMESTAMP` its version (`feature_store.versions`), so Cassandra itself drops what is late or
+replayed. Views of the same entities share a table and are read together (`online_cql`), those of other entities side by
+side, and answers are made column by column (`online_answers`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from cassandra.cluster import ResponseFuture, Session
-from cassandra.concurrent import execute_concurrent
-from cassandra.query import BatchStatement, BatchType, BoundStatement
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
+from cassandra.concurrent import execute_concurrent, execute_concurrent_with_args
+from cassandra.query import tuple_factory
 
+from feature_store import online_cql as cql
+from feature_store.entity_keys import key_of_message, keys_of_values
 from feature_store.feast_import import (
     CassandraOnlineStore,
     CassandraOnlineStoreConfig,
     EntityKey,
     FeatureView,
-    Map,
     RepoConfig,
     Value,
-    serialize_entity_key,
     utils,
 )
+from feature_store.online_answers import ColumnResponse, fill
+from feature_store.online_reads import Asked, by_entities, entities_of
+from feature_store.online_rows import OnlineValue, batches, of_messages, utc
 from feature_store.versions import version
 
 AHEAD = timedelta(minutes=10)
 """How far ahead of this machine's clock an event may be; one further ahead would shut out the values after it."""
-TABLE = """CREATE TABLE IF NOT EXISTS {table} (
-    entity_key text PRIMARY KEY, event_ts timestamp, created_ts timestamp, features blob
-) WITH comment = 'Writer: feature_store. features: feast.types.Map, name to value; the write time is the version.'"""
-WRITE = "INSERT INTO {table} (entity_key, event_ts, created_ts, features) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
-READ = "SELECT entity_key, event_ts, features FROM {table} WHERE entity_key = ?"
-READ_MANY = "SELECT entity_key, event_ts, features FROM {table} WHERE entity_key IN ?"
-ERASE = "DELETE FROM {table} USING TIMESTAMP ? WHERE entity_key = ?"
-KEYS_PER_READ, ROWS_PER_BATCH = 100, 10
-KEYSPACE = (
-    "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication ="
-    " {{'class': 'NetworkTopologyStrategy', '{datacenter}': {copies}}}"
-)
+KEYS_PER_READ = 100
 
 Row = tuple[EntityKey, Mapping[str, Value], datetime, datetime | None]
-Found = tuple[datetime | None, dict[str, Value] | None]
 
 
 class FutureEvent(Exception):
@@ -59,9 +51,9 @@ class FutureEvent(Exception):
 class OnlineWriteFailed(Exception):
     """Cassandra did not take some rows. Writing all of them again is safe."""
 
-    def __init__(self, view: str, rows: int, why: str) -> None:
-        super().__init__(f"{view}: {rows} rows were not written ({why}); write them again")
-        self.view, self.rows, self.why = view, rows, why
+    def __init__(self, messages: int, why: str) -> None:
+        super().__init__(f"{messages} messages of rows were not written ({why}); write all of them again")
+        self.messages, self.why = messages, why
 
 
 class GuardedOnlineStoreConfig(CassandraOnlineStoreConfig):  # type: ignore[misc]  # feast is untyped
@@ -82,24 +74,36 @@ class GuardedOnlineStore(CassandraOnlineStore):  # type: ignore[misc]  # feast i
         self._session: Any = None
         self._cluster: Any = None
         self._prepared_statements: dict[str, Any] = {}
+        self._tuples: Any = None
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: Sequence[Row], progress: Callable[[int], Any] | None
     ) -> None:
         """Write rows that carry every feature of the view. Raises `FutureEvent`, `OnlineWriteFailed`."""
-        self._check_times(table, data)
-        session, statement = self._get_session(config), self._prepared(config, WRITE, table)
-        batches = list(_batches(session, [statement.bind(_written(config, row)) for row in data]))
+        self.write(
+            config,
+            [
+                OnlineValue(table, key_of_message(key), event, created, of_messages(values))
+                for key, values, event, created in data
+            ],
+        )
+        if progress:
+            progress(len(data))
+
+    def write(self, config: RepoConfig, values: Sequence[OnlineValue]) -> None:
+        """Write values of any views, those of one entity best one after the other. Raises as `online_write_batch`."""
+        self._check_times(values)
+        session = self._get_session(config)
+        statements = {one.view.name: self._prepared(config, cql.WRITE, one.view) for one in values}
+        bound = ((statements[one.view.name].bind(one.parameters), len(one.features)) for one in values)
         results = execute_concurrent(
             session,
-            [(batch, None) for batch in batches],
+            [(batch, None) for batch in batches(session, bound)],
             concurrency=config.online_store.write_concurrency,
             raise_on_first_error=False,
         )
         if failed := [result for succeeded, result in results if not succeeded]:
-            raise OnlineWriteFailed(table.name, len(failed), str(failed[0]))
-        if progress:
-            progress(len(data))
+            raise OnlineWriteFailed(len(failed), str(failed[0]))
 
     def online_read(
         self,
@@ -107,27 +111,32 @@ class GuardedOnlineStore(CassandraOnlineStore):  # type: ignore[misc]  # feast i
         table: FeatureView,
         entity_keys: list[EntityKey],
         requested_features: list[str] | None = None,
-    ) -> list[Found]:
+    ) -> list[tuple[datetime | None, dict[str, Value] | None]]:
         """The values of these entities, in their order; (None, None) for one that has none, or none young enough."""
-        reading = self._ask(config, table, entity_keys)
-        return self._answer(table, reading, requested_features)
+        asked = self._ask(config, [table], [key_of_message(key) for key in entity_keys])
+        return [(event, _chosen(values, requested_features)) for event, values in asked.found(table, self.clock())]
 
-    def erase(self, config: RepoConfig, table: FeatureView, entity_keys: Iterable[EntityKey], now_ms: int) -> None:
-        """Delete all values up to now of these entities; an older one that is written later stays deleted."""
-        statement = self._prepared(config, ERASE, table)
-        for key in entity_keys:
-            self._get_session(config).execute(statement, (version(now_ms + 1), _hex(config, key)))
+    def get_online_features(self, *arguments: Any, **named: Any) -> ColumnResponse:
+        """As Feast's."""
+        response = super().get_online_features(*arguments, **named)
+        return ColumnResponse(response.proto, response._feature_types)
 
-    def holds(self, config: RepoConfig, table: FeatureView, entity_keys: Iterable[EntityKey]) -> list[bool]:
-        """Of each entity whether there is a row, however old."""
-        session, statement = self._get_session(config), self._prepared(config, READ, table)
-        return [bool(session.execute(statement, (_hex(config, key),)).one()) for key in entity_keys]
+    def erase(self, config: RepoConfig, table: FeatureView, keys: Iterable[str], now_ms: int) -> None:
+        """Delete all values up to now under these keys; an older one that is written later stays deleted."""
+        session, statement = self._get_session(config), self._prepared(config, cql.ERASE, table)
+        rows = [(version(now_ms + 1), key, table.name) for key in keys]
+        execute_concurrent_with_args(session, statement, rows, concurrency=config.online_store.write_concurrency)
+
+    def holds(self, config: RepoConfig, table: FeatureView, keys: Iterable[str]) -> list[bool]:
+        """Of each key whether there is a row, however old."""
+        session, statement = self._get_session(config), self._prepared(config, cql.READ, table)
+        return [bool(session.execute(statement, (key, [table.name])).one()) for key in keys]
 
     def disconnect(self) -> None:
         """End the connections; the next use opens new ones."""
         if self._session is not None:
             self._cluster.shutdown()
-            self._session = self._cluster = None
+            self._session = self._cluster = self._tuples = None
             self._prepared_statements = {}
 
     def update(
@@ -139,23 +148,37 @@ class GuardedOnlineStore(CassandraOnlineStore):  # type: ignore[misc]  # feast i
         entities_to_keep: Sequence[Any],  # noqa: ARG002 - the signature is Feast's
         partial: bool,  # noqa: ARG002 - the signature is Feast's
     ) -> None:
-        """Make the tables of views that are new and drop those of views that are gone."""
+        """Make the tables of views that are new, and erase the rows of views that are gone."""
         session = self._get_session(config)
-        for view in tables_to_keep:
-            session.execute(TABLE.format(table=self._table(config, view)))
+        for table in dict.fromkeys(cql.table_of(config, view) for view in tables_to_keep):
+            session.execute(cql.TABLE.format(table=table))
         for view in tables_to_delete:
-            self._drop_table(config, config.project, view)
+            rows = session.execute(self._prepared(config, cql.KEYS, view), (view.name,))
+            self.erase(config, view, [row.entity_key for row in rows], int(self.clock() * 1000))
+
+    def teardown(
+        self,
+        config: RepoConfig,
+        tables: Sequence[FeatureView],
+        entities: Sequence[Any],  # noqa: ARG002 - the signature is Feast's
+    ) -> None:
+        """Drop the tables of these views."""
+        for table in dict.fromkeys(cql.table_of(config, view) for view in tables):
+            self._get_session(config).execute(cql.DROP.format(table=table))
 
     def _get_session(self, config: RepoConfig) -> Session:
         """The one session of this process; at the first use the keyspace is made, if there is none."""
         if self._session is None:
             self._make_keyspace(config)
         session: Session = super()._get_session(config)
+        if self._tuples is None:
+            # The driver's own rows are of a class that it compiles for each answer.
+            self._tuples = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
         return session
 
     def _make_keyspace(self, config: RepoConfig) -> None:
         options = config.online_store
-        text = KEYSPACE.format(
+        text = cql.KEYSPACE.format(
             keyspace=options.keyspace, datacenter=options.load_balancing.local_dc, copies=options.replication
         )
         anywhere = config.model_copy()
@@ -177,96 +200,52 @@ class GuardedOnlineStore(CassandraOnlineStore):  # type: ignore[misc]  # feast i
         full_feature_names: bool,
         include_feature_view_version_metadata: bool,
     ) -> None:
-        """Feast's own loop over views, with all of them asked before the first answer is waited for."""
-        asked = []
-        for table, names in grouped_refs:
-            values, places, length = utils._get_unique_entities(table, join_key_values, entity_name_to_join_key_map)
-            asked.append((table, names, places, length, self._ask(config, table, utils._get_entity_key_protos(values))))
-        for table, names, places, length, reading in asked:
-            utils._populate_response_from_feature_data(
-                names,
-                self._answer(table, reading, names),
-                places,
+        """Feast's own loop over views, with those of the same entities read at once, and all asked for before the
+        first answer is waited for."""
+        asked = {}
+        for same, views in by_entities(view for view, _ in grouped_refs).items():
+            entities, places, length = utils._get_unique_entities(
+                views[0], join_key_values, entity_name_to_join_key_map
+            )
+            asked[same] = self._ask(config, views, keys_of_values(entities)), places, length
+        for view, names in grouped_refs:
+            asking, places, length = asked[entities_of(view)]
+            fill(
                 online_features_response,
-                full_feature_names,
-                table,
+                view,
+                names,
+                asking.found(view, self.clock()),
+                places,
                 length,
+                full_feature_names,
                 include_feature_view_version_metadata,
             )
 
-    def _ask(
-        self, config: RepoConfig, table: FeatureView, entity_keys: Sequence[EntityKey]
-    ) -> tuple[list[str], list[ResponseFuture]]:
-        keys, session = [_hex(config, key) for key in entity_keys], self._get_session(config)
+    def _ask(self, config: RepoConfig, views: Sequence[FeatureView], keys: Sequence[str]) -> Asked:
+        session, names = self._get_session(config), [view.name for view in views]
         if len(keys) == 1:
-            return keys, [session.execute_async(self._prepared(config, READ, table), (keys[0],))]
-        many = self._prepared(config, READ_MANY, table)
+            one = self._prepared(config, cql.READ, views[0])
+            return Asked(keys, [session.execute_async(one, (keys[0], names), execution_profile=self._tuples)])
+        many = self._prepared(config, cql.READ_MANY, views[0])
         parts = [keys[start : start + KEYS_PER_READ] for start in range(0, len(keys), KEYS_PER_READ)]
-        return keys, [session.execute_async(many, (part,)) for part in parts]
+        return Asked(
+            keys, [session.execute_async(many, (part, names), execution_profile=self._tuples) for part in parts]
+        )
 
-    def _answer(
-        self, table: FeatureView, reading: tuple[list[str], list[ResponseFuture]], names: Sequence[str] | None
-    ) -> list[Found]:
-        keys, futures = reading
-        found = {row.entity_key: row for future in futures for row in future.result()}
-        oldest = self.clock() - table.ttl.total_seconds() if table.ttl else 0.0
-        return [_values(found.get(key), names, oldest) for key in keys]
-
-    def _check_times(self, table: FeatureView, data: Iterable[Row]) -> None:
+    def _check_times(self, values: Iterable[OnlineValue]) -> None:
         latest = datetime.fromtimestamp(self.clock(), UTC) + AHEAD
-        for _, _, event, _ in data:
-            if _utc(event) > latest:
-                raise FutureEvent(table.name, event)
+        for one in values:
+            if utc(one.event) > latest:
+                raise FutureEvent(one.view.name, one.event)
 
-    def _prepared(self, config: RepoConfig, text: str, table: FeatureView) -> Any:
-        statement = text.format(table=self._table(config, table))
+    def _prepared(self, config: RepoConfig, text: str, view: FeatureView) -> Any:
+        statement = text.format(table=cql.table_of(config, view))
         if statement not in self._prepared_statements:
             self._prepared_statements[statement] = self._get_session(config).prepare(statement)
         return self._prepared_statements[statement]
 
-    def _table(self, config: RepoConfig, table: FeatureView) -> str:
-        return str(self._fq_table_name(config.online_store.keyspace, config.project, table))
 
-
-def _batches(session: Session, bound: Sequence[BoundStatement]) -> Iterator[BatchStatement]:
-    """Rows that one node takes, together: a message costs more than a row. Each row keeps its own version."""
-    metadata = session.cluster.metadata
-    waiting: dict[Any, BatchStatement] = {}
-    for statement in bound:
-        replicas = metadata.get_replicas(statement.keyspace, statement.routing_key)
-        owner = replicas[0] if replicas else None
-        batch = waiting.setdefault(owner, BatchStatement(BatchType.UNLOGGED))
-        batch.add(statement)
-        if len(batch) == ROWS_PER_BATCH:
-            yield waiting.pop(owner)
-    yield from waiting.values()
-
-
-def _written(config: RepoConfig, row: Row) -> tuple[str, datetime, datetime | None, bytes, int]:
-    key, values, event, created = row
-    number = version(_milliseconds(event), None if created is None else _milliseconds(created))
-    # Equal values have equal bytes, so that a replay changes nothing at all.
-    features = Map(val=values).SerializeToString(deterministic=True)
-    return _hex(config, key), event, created, features, number
-
-
-def _values(row: Any, names: Sequence[str] | None, oldest: float) -> Found:
-    if row is None or row.features is None or _utc(row.event_ts).timestamp() < oldest:
-        return None, None
-    stored = Map.FromString(row.features).val
-    chosen: Iterator[str] = iter(stored if names is None else [name for name in names if name in stored])
-    return row.event_ts, {name: stored[name] for name in chosen}
-
-
-def _hex(config: RepoConfig, key: EntityKey) -> str:
-    encoded: bytes = serialize_entity_key(key, config.entity_key_serialization_version)
-    return encoded.hex()
-
-
-def _utc(moment: datetime) -> datetime:
-    """Feast and the driver give UTC, some without saying so."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(_utc(moment).timestamp() * 1000)
+def _chosen(values: Mapping[str, Value] | None, names: Iterable[str] | None) -> dict[str, Value] | None:
+    if values is None:
+        return None
+    return {name: values[name] for name in (values if names is None else names) if name in values}

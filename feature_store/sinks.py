@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 
 import polars as pl
 from cassandra import DriverException
@@ -57,14 +58,9 @@ class Stores:
 
     def serve(self, sessions: Sequence[LiveSession], products: Sequence[LiveProduct]) -> None:
         """Sessions under their id, and under the user who is in them. Raises `OnlineWriteFailed`."""
-        self._online.write(
-            "session_live", [OnlineRow((s.tenant_id, s.session_id), *s.order, session_values(s)) for s in sessions]
-        )
         users = newest((s for s in sessions if s.user_id), lambda s: (s.tenant_id, s.user_id))
-        for view, values in (("user_live", user_values), ("user_recent", recent_values)):
-            self._online.write(view, [OnlineRow((s.tenant_id, s.user_id), *s.order, values(s)) for s in users])
-        self._online.write(
-            "product_live", [OnlineRow((p.tenant_id, p.product_id), *p.order, live_values(p)) for p in products]
+        self._online.write_views(
+            chain(map(_of_session, sessions), chain(*map(_of_user, users)), map(_of_product, products))
         )
 
 
@@ -93,6 +89,21 @@ class Categories:
             rows = select(self._client, self._SQL, columns).iter_rows()
             self._known = {(tenant, product): category for tenant, product, category in rows}
             self._read_at = now
+
+
+def _of_session(session: LiveSession) -> tuple[str, OnlineRow]:
+    row = OnlineRow((session.tenant_id, session.session_id), *session.order, session_values(session))
+    return "session_live", row
+
+
+def _of_user(session: LiveSession) -> Iterator[tuple[str, OnlineRow]]:
+    """Side by side, and so one write to Cassandra."""
+    for view, values in (("user_live", user_values), ("user_recent", recent_values)):
+        yield view, OnlineRow((session.tenant_id, session.user_id), *session.order, values(session))
+
+
+def _of_product(product: LiveProduct) -> tuple[str, OnlineRow]:
+    return "product_live", OnlineRow((product.tenant_id, product.product_id), *product.order, live_values(product))
 
 
 def _timed(frame: pl.DataFrame, now_ms: int) -> pl.DataFrame:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from feature_store.config import close, open_store
+from feature_store.entity_keys import key_of
+from feature_store.online_rows import OnlineValue
 from feature_store.online_store import FutureEvent
 from feature_store.writing import OnlineRow, OnlineWriter
 from infra.settings import Settings
@@ -119,3 +123,17 @@ def test_what_is_erased_stays_erased_when_an_older_value_comes_again(feature_sto
     assert online.holds("user_recent", [entity]) == [False]
     online.write("user_recent", [row("erased", NOW + 5_000, "back")])
     assert categories(feature_store, ["erased"]) == ["back"]
+
+
+def test_a_view_that_is_gone_leaves_the_others_of_its_entities(feature_store: Any, online: OnlineWriter) -> None:
+    online.write("user_recent", [row("dropped", NOW, "shoes")])
+    stays = feature_store.get_feature_view("user_recent")
+    gone = copy.copy(stays)
+    gone.name = "user_gone"
+    config, store = feature_store.config, feature_store._get_provider().online_store
+    keys = [key_of(("tenant_id", "user_id"), (TENANT, "dropped"))]
+    store.write(config, [OnlineValue(gone, keys[0], datetime.fromtimestamp(NOW / 1000, UTC), None, b"")])
+    assert store.holds(config, gone, keys) == [True]
+    store.update(config, [gone], [stays], [], [], partial=True)
+    assert store.holds(config, gone, keys) == [False]
+    assert store.holds(config, stays, keys) == [True]
