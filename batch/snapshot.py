@@ -15,11 +15,12 @@ from schemas.tables.lake import LakeTable
 
 if TYPE_CHECKING:
     import polars as pl
+    from pyspark.sql import Column
 
-PARTITION_BITS = 16
+_PARTITION_BITS = 16
 """Bits of a `place` that name the partition; those above name the epoch."""
 
-Number = TypeVar("Number", int, "pl.Expr")
+Number = TypeVar("Number", int, "pl.Expr", "Column")
 
 
 class NothingLanded(Exception):
@@ -96,4 +97,4 @@ def ends_by_place(pinned: Pinned) -> dict[int, int]:
 
 def place(epoch: Number, partition: Number) -> Number:
     """A partition and its epoch as one number."""
-    return epoch * (1 << PARTITION_BITS) + partition
+    return epoch * (1 << _PARTITION_BITS) + partition

@@ -17,10 +17,8 @@ from pyspark.storagelevel import StorageLevel
 from batch.engine import Derived, Extreme, Fold, Milliseconds, Overwrite, Property
 from batch.lake import spark_name
 from batch.partitions import ROWS_PER_PARTITION, WholePartition
-from batch.snapshot import PARTITION_BITS, Pinned, ends_by_place
+from batch.snapshot import Pinned, ends_by_place, place
 from schemas.tables.lake import LakeTable, from_arrow
-
-_PLACE = f"CAST(log_epoch AS BIGINT) << {PARTITION_BITS} | log_partition"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,9 @@ class SparkEngine:
         """See `Engine`."""
         rows = self.spark.sql(f"SELECT * FROM {spark_name(pinned.table)} VERSION AS OF {pinned.snapshot_id}")
         ends = F.create_map(*[F.lit(n).cast("bigint") for pair in ends_by_place(pinned).items() for n in pair])
-        covered = F.col("log_offset") < F.try_element_at(ends, F.expr(_PLACE))
+        covered = F.col("log_offset") < F.try_element_at(
+            ends, place(F.col("log_epoch").cast("bigint"), F.col("log_partition"))
+        )
         return rows.where(F.col("day").isin(list(days)) & covered)
 
     def derive(self, rows: DataFrame, columns: Sequence[Derived]) -> DataFrame:

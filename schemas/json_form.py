@@ -51,7 +51,7 @@ def _items(value: object, items: Type, path: str) -> str | None:
 
 def _fits(value: object, name: str) -> bool:
     if name == "string":
-        return isinstance(value, str) and _is_utf8(value)
+        return isinstance(value, str) and is_utf8(value)
     if name == "boolean":
         return isinstance(value, bool)
     if isinstance(value, bool):
@@ -62,7 +62,8 @@ def _fits(value: object, name: str) -> bool:
     return isinstance(value, int) and -limit <= value < limit
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it holds no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -26,13 +26,12 @@ class Intake:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._none = {topic: empty(reader.columns) for topic, reader in READERS.items()}
-        self._no_dead = empty(DEAD_LETTER_COLUMNS)
         self._schemas: dict[int, Schema] = {}
 
     def __call__(self, slices: Sequence[Slice]) -> Records:
         """All records of the slices, each good or a dead letter."""
-        good, dead = dict(self._none), [self._no_dead]
+        good = {topic: empty(reader.columns) for topic, reader in READERS.items()}
+        dead = [empty(DEAD_LETTER_COLUMNS)]
         for topic in READERS:
             mine = [part for part in slices if part.topic == topic]
             if mine:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from schemas.anomalies.addresses import PERSON
 from schemas.distinct import distinct
 from streams.index import Index, Keys, Words
 from streams.keys import joined, take, within
@@ -15,7 +16,6 @@ from streams.known import Known, entity_hash
 from streams.runs import OWNER, Runs
 from streams.seen import numbered
 
-PERSON = ("tenant_id", "user_id")
 _FILTER_BITS = 26
 _MOST_ROWS = 1_000_000
 

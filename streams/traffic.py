@@ -15,13 +15,13 @@ import polars as pl
 from infra.clients.clickhouse import Client, select
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules
 from schemas.anomalies import traffic
-from schemas.frames import TIMESTAMP
+from schemas.frames import TIMESTAMP, empty
 from streams.records import USER_EVENTS, Range, Records
 
 PATIENCE = timedelta(hours=2)
 ASK_AGAIN = timedelta(seconds=10)
 _JUDGE = 0
-_NONE = pl.DataFrame(schema=CANDIDATE_COLUMNS)
+_NONE = empty(CANDIDATE_COLUMNS)
 
 _SLOWEST = "SELECT min(append_time) AS append_time FROM progress WHERE dataset = 'events'"
 _COUNTS = """

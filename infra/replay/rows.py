@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from schemas.json_form import is_utf8
+
 
 class UnreadableRowError(ValueError):
     """A row does not fit the data set: check that the file is the published one and complete."""
@@ -68,7 +70,7 @@ def read_lines(path: Path, reject: Reject) -> Iterator[tuple[int, str]]:
     with open_text(path) as lines:
         try:
             for number, line in enumerate(lines, 1):
-                if line.isascii() or _is_text(line):
+                if line.isascii() or is_utf8(line):
                     yield number, line
                 else:
                     reject(UnreadableRowError(path, number, "not UTF-8"))
@@ -86,11 +88,3 @@ def open_text(path: Path) -> TextIO:
 def utc_ms(text: str) -> int:
     """Return a time written as `2011-12-09 12:50:00`, taken as UTC, in milliseconds; raises ValueError."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000
-
-
-def _is_text(line: str) -> bool:
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

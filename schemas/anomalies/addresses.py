@@ -38,13 +38,8 @@ SIGHTING = ("tenant_id", "user_id", "session_id", "ip", "timestamp", "log_epoch"
 _TIMES = ("day", "timestamp")
 
 
-def sightings(events: pl.DataFrame) -> pl.DataFrame:
-    """`SIGHTING_COLUMNS`, each once, of used events (`EVENT_COLUMNS`) with a user and an address."""
-    return firsts(seen(events))
-
-
 def seen(events: pl.DataFrame) -> pl.DataFrame:
-    """The same, as often as they were seen."""
+    """`SIGHTING_COLUMNS` of used events (`EVENT_COLUMNS`) with a user and an address, as often as they were seen."""
     rows = events.select("event_time", *(name for name in SIGHTING_COLUMNS if name not in _TIMES))
     rows = rows.filter(pl.col("user_id").is_not_null() & (pl.col("ip") != "")).with_columns(timestamp=window_start())
     return rows.with_columns(day=utc_day("timestamp")).select(*SIGHTING_COLUMNS)
