@@ -76,7 +76,7 @@ def command(
     from random import SystemRandom
 
     from infra.settings import load_settings
-    from infra.simulator.catalogue import TENANTS
+    from infra.simulator.catalogue import tenants
     from infra.simulator.faults import GENTLE
     from infra.simulator.simulation import ShopSettings
 
@@ -85,7 +85,7 @@ def command(
     shop = ShopSettings(
         closed_days=days_back or 0,
         visits_per_day=visits,
-        tenants=tuple(replace(tenant, tenant_id=tenant.tenant_id + suffix) for tenant in TENANTS),
+        tenants=tenants(suffix),
         shares=replace(GENTLE, out_of_order=out_of_order, late=late, resent=duplicates, broken=broken),
     )
     live = days_back is None or rate is not None or seconds is not None

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import count
+from itertools import chain, count
 from random import Random, SystemRandom
 from typing import Any
 
@@ -23,7 +23,7 @@ from infra.demo.errors import DemoError, StepFailed
 from infra.messages import Message
 from infra.send import send_all
 from infra.settings import Settings
-from infra.simulator.catalogue import TENANTS, Tenant
+from infra.simulator.catalogue import Tenant, tenants
 from infra.simulator.late import LateEvent, late_event
 from infra.simulator.simulation import ShopSettings, Simulation
 from infra.simulator.surroundings import Amounts, surroundings_of_days
@@ -156,13 +156,8 @@ def tenants_without_data(client: Client) -> tuple[Tenant, ...]:
     """The simulator's tenants, under names of their own where an earlier demo has left data on this stack."""
     rows = pl.DataFrame(client.query_arrow("SELECT DISTINCT tenant_id FROM daily_metrics")).to_dicts()
     taken = {row["tenant_id"] for row in rows}
-    return next(named for named in map(_numbered, count(1)) if taken.isdisjoint(one.tenant_id for one in named))
-
-
-def _numbered(number: int) -> tuple[Tenant, ...]:
-    if number == 1:
-        return TENANTS
-    return tuple(replace(tenant, tenant_id=f"{tenant.tenant_id}-{number}") for tenant in TENANTS)
+    shops = (tenants(suffix) for suffix in chain([""], (f"-{number}" for number in count(2))))
+    return next(named for named in shops if taken.isdisjoint(one.tenant_id for one in named))
 
 
 _GROUP = """

@@ -1,6 +1,6 @@
 """What a shop has: tenants, products and shoppers. All of it follows from a random generator that is handed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 CATEGORIES = ("shoes", "jackets", "bags", "watches", "lamps", "kettles", "headphones", "cameras", "tents", "toys")
@@ -28,6 +28,11 @@ TENANTS = (
     Tenant("north", ("USD",), 0.5),
     Tenant("sakura", ("JPY",), 0.25),
 )
+
+
+def tenants(suffix: str = "") -> tuple[Tenant, ...]:
+    """`TENANTS` with something put after their names, to have new ones."""
+    return tuple(replace(tenant, tenant_id=tenant.tenant_id + suffix) for tenant in TENANTS)
 
 
 @dataclass(frozen=True, slots=True)

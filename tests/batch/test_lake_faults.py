@@ -34,10 +34,10 @@ from schemas.sessions import SessionRules
 from schemas.tables.features import USER_FEATURES
 from schemas.tables.lake import EVENTS
 from tests.batch.logs import TestTopic, event, judge_json
+from tests.support.long import LONG, in_long_runs
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
-LONG = "RIVERMEET_LONG_TESTS" in os.environ
 DAY = date(2026, 3, 2)
 LATER = datetime(2026, 3, 9, tzinfo=UTC)
 TOO_SMALL = 128 * 1024
@@ -117,7 +117,7 @@ def test_f20_work_killed_while_it_writes_leaves_nothing_half_and_is_done_right_a
     assert results.rows_by_day(done, "batch_sessions") == {DAY: 2}
 
 
-@pytest.mark.skipif(not LONG, reason="starts Spark twice: set RIVERMEET_LONG_TESTS=1")
+@in_long_runs
 def test_f20_a_driver_of_spark_killed_while_it_writes_has_committed_nothing(
     config: SparkConfig, lander: Lander, log: TestTopic
 ) -> None:

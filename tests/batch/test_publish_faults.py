@@ -22,11 +22,12 @@ from infra.settings import ROOT, ClickHouse
 from tests.batch.runs import migrated_warehouse, write_run
 from tests.oracle.log import event
 from tests.oracle.records import LogRecord
+from tests.support.long import in_long_runs
 
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(600),
-    pytest.mark.skipif("RIVERMEET_LONG_TESTS" not in os.environ, reason="takes minutes: set RIVERMEET_LONG_TESTS=1"),
+    in_long_runs,
 ]
 
 DAY = date(2026, 3, 2)

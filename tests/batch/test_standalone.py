@@ -33,11 +33,12 @@ from schemas.tables.features import USER_FEATURES
 from schemas.tables.lake import EVENTS
 from tests.batch.logs import TestTopic, event, judge_json
 from tests.batch.runs import migrated_warehouse
+from tests.support.long import in_long_runs
 
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(600),
-    pytest.mark.skipif("RIVERMEET_LONG_TESTS" not in os.environ, reason="takes minutes: set RIVERMEET_LONG_TESTS=1"),
+    in_long_runs,
 ]
 
 DAY = date(2026, 3, 2)

@@ -15,12 +15,13 @@ from infra.clients.clickhouse import Client
 from infra.send import Sender
 from infra.settings import Settings
 from infra.stack.processes import find
+from tests.support.long import in_long_runs
 from tests.support.stack import RunStack
 
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(600),
-    pytest.mark.skipif("RIVERMEET_LONG_TESTS" not in os.environ, reason="takes minutes: set RIVERMEET_LONG_TESTS=1"),
+    in_long_runs,
 ]
 
 USERS, KILLS, UPDATES = 300, 4, 3_000
