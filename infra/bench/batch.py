@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -210,20 +210,25 @@ def _watched(home: Path, spent: Spent) -> Iterator[None]:
     """Measures what happens meanwhile."""
     servers = {process.pid for running in find(home).values() for process in running.members}
     done = threading.Event()
+    before = _cpu(servers)
+    seen = dict(before)
 
     def watch() -> None:
         while not done.wait(0.2):
             spent.peak_mb = max(spent.peak_mb, sum(_memory(one) for one in _ours(servers)))
+            # Spark ends workers that idle, and nobody is told what they had used.
+            seen.update(_cpu(servers))
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    cpu, begun = _cpu(servers), time.perf_counter()
+    watcher, begun = threading.Thread(target=watch, daemon=True), time.perf_counter()
     watcher.start()
     try:
         yield
     finally:
-        spent.seconds, spent.cpu_seconds = time.perf_counter() - begun, _cpu(servers) - cpu
+        spent.seconds = time.perf_counter() - begun
         done.set()
         watcher.join()
+        seen.update(_cpu(servers))
+        spent.cpu_seconds = sum(used - before.get(pid, 0.0) for pid, used in seen.items())
 
 
 def _ours(servers: set[int]) -> list[psutil.Process]:
@@ -238,12 +243,11 @@ def _memory(process: psutil.Process) -> float:
         return 0.0
 
 
-def _cpu(servers: set[int]) -> float:
-    spent = 0.0
+def _cpu(servers: set[int]) -> dict[int, float]:
+    """Seconds of CPU by process, of those that are there."""
+    spent = {}
     for process in _ours(servers):
-        try:
+        with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        spent += times.user + times.system + times.children_user + times.children_system
+            spent[process.pid] = times.user + times.system
     return spent
