@@ -7,6 +7,7 @@ is appended would hold that up for ever, so after `PATIENCE` the hour is judged 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,8 @@ from streams.records import USER_EVENTS, Range, Records
 PATIENCE = timedelta(hours=2)
 ASK_AGAIN = timedelta(seconds=10)
 _JUDGE = 0
+_HOURS_ASKED = 24
+"""Hours that one question covers: after an outage there are many, and most of what each needs is the same."""
 _NONE = empty(CANDIDATE_COLUMNS)
 
 _SLOWEST = "SELECT min(append_time) AS append_time FROM progress WHERE dataset = 'events'"
@@ -61,8 +64,9 @@ def derive(client: Client, rules: AlertRules, records: Records, before: Judged) 
     last = max(_last_over(_slowest(client), rules), _last_over(patient, rules))
     found = [_NONE]
     while hour <= last:
-        found.append(_candidates(client, rules, hour, tick))
-        hour += traffic.HOUR
+        hours = [hour + traffic.HOUR * n for n in range(_HOURS_ASKED) if hour + traffic.HOUR * n <= last]
+        found.append(_candidates(client, rules, hours, tick))
+        hour = hours[-1] + traffic.HOUR
     return pl.concat(found), Judged(hour, now)
 
 
@@ -77,19 +81,24 @@ def _slowest(client: Client) -> datetime:
     return found[0] if found and found[0] is not None else datetime(1970, 1, 2, tzinfo=UTC)
 
 
-def _candidates(client: Client, rules: AlertRules, hour: datetime, tick: Range) -> pl.DataFrame:
-    hours = traffic.hours_to_compare(hour)
-    parameters = {
-        "hours": [round(each.timestamp()) for each in hours],
-        "days": sorted({each.date() for each in hours}),
-        "late": (traffic.HOUR + rules.traffic_grace) // timedelta(seconds=1),
-    }
-    columns = {"tenant_id": pl.String(), "hour": pl.Int64(), "events": pl.Int64()}
-    counts = select(client, _COUNTS, columns, parameters)
-    counts = counts.with_columns((pl.col("hour") * 1_000).cast(TIMESTAMP))
-    return traffic.fold(counts, hour, rules).with_columns(
+def _candidates(client: Client, rules: AlertRules, hours: Sequence[datetime], tick: Range) -> pl.DataFrame:
+    compared = {hour: traffic.hours_to_compare(hour) for hour in hours}
+    counts = _counts(client, rules, {each for some in compared.values() for each in some})
+    found = [traffic.fold(counts.filter(pl.col("hour").is_in(some)), hour, rules) for hour, some in compared.items()]
+    return pl.concat(found).with_columns(
         log_topic=pl.lit(tick.topic),
         log_epoch=pl.lit(tick.epoch, pl.Int32),
         log_partition=pl.lit(tick.partition, pl.Int32),
         as_of=pl.lit(tick.end - 1, pl.Int64),
     )
+
+
+def _counts(client: Client, rules: AlertRules, hours: Collection[datetime]) -> pl.DataFrame:
+    parameters = {
+        "hours": sorted(round(each.timestamp()) for each in hours),
+        "days": sorted({each.date() for each in hours}),
+        "late": (traffic.HOUR + rules.traffic_grace) // timedelta(seconds=1),
+    }
+    columns = {"tenant_id": pl.String(), "hour": pl.Int64(), "events": pl.Int64()}
+    counts = select(client, _COUNTS, columns, parameters)
+    return counts.with_columns((pl.col("hour") * 1_000).cast(TIMESTAMP))

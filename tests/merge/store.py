@@ -14,6 +14,7 @@ from infra.clients.clickhouse import Client, migrate
 from schemas.tables import clickhouse_migrations
 from serving.merged import statements
 from streams.writes import WRITE_ORDER
+from tests.support.clickhouse import clear
 
 SPEED = WRITE_ORDER
 BATCH = (
@@ -41,8 +42,7 @@ class Store:
         self.client = client
 
     def clear(self, tables: tuple[str, ...] = SPEED + BATCH) -> None:
-        for table in tables:
-            self.client.command(f"TRUNCATE TABLE {table}")
+        clear(self.client, tables)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query; raises `HoleError` when the answer is that there is a hole."""

@@ -21,7 +21,7 @@ from serving.api.app import create_app
 from serving.merged import statements
 from tests.merge.store import BATCH, SPEED
 from tests.serving.api.feed import Feed
-from tests.support.clickhouse import Endpoint, running_owner
+from tests.support.clickhouse import Endpoint, clear, running_owner
 from tests.support.stack import RunStack
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -106,8 +106,7 @@ def writer(owner: Endpoint) -> Iterator[Client]:
 @pytest.fixture
 def feed(writer: Client) -> Feed:
     """An empty store and an empty log."""
-    for table in SPEED + BATCH:
-        writer.command(f"TRUNCATE TABLE {table}")
+    clear(writer, SPEED + BATCH)
     return Feed(writer)
 
 
