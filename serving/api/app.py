@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
@@ -127,10 +127,8 @@ def _add_routes(app: FastAPI, observed: Metrics) -> None:
     app.include_router(health.router)
     app.include_router(intake.page_router)
     app.include_router(pages.router)
-    versioned = APIRouter(prefix=f"/v{VERSION}")
     for group in GROUPS:
-        versioned.include_router(group.router)
-    app.include_router(versioned)
+        app.include_router(group.router, prefix=f"/v{VERSION}")
     # FastAPI asks this method for the document behind /openapi.json.
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
 
