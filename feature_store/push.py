@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from feature_store.decoding import decode
 from feature_store.live import CategoryOf, LiveSession, live_session, newest
 from feature_store.popularity import WINDOW_MS, WINDOWS, LiveProduct, Popularity
-from schemas.codec import decode_record, resolve
+from schemas.codec import resolve
 from schemas.codec.wire import Resolver
-from schemas.reasons import Refused
-from schemas.subjects import SchemaVersion, subject
 from schemas.topics import PRODUCT_POPULARITY, SESSION_METRICS
 
 log = logging.getLogger(__name__)
@@ -34,9 +33,6 @@ RESTORE_MS = (WINDOWS + 1) * WINDOW_MS
 
 
 _Done = TypeVar("_Done")
-_READERS: dict[str, SchemaVersion] = {
-    topic.name: subject(str(topic.subject)).latest for topic in (SESSION_METRICS, PRODUCT_POPULARITY)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +95,9 @@ class Pusher:
     def round(self, records: Sequence[Record]) -> int:
         """Take records in and write what is new; answers how many values. Raises `SinkUnavailable`, and what the
         registry raises while it cannot say what a record is."""
-        decoded = list(self._decoded(records))
-        sessions = [self._session(record, value) for record, value in decoded if record.topic == SESSION_METRICS.name]
-        products = self._products([pair for pair in decoded if pair[0].topic == PRODUCT_POPULARITY.name])
+        metrics, counts = (self._decoded([r for r in records if r.topic == topic], topic) for topic in TOPICS)
+        sessions = [self._session(record, value) for record, value in metrics]
+        products = self._products(counts)
         found = newest((one for one in sessions if one), lambda one: (one.tenant_id, one.session_id))
         self._write(found, products)
         self.counts.read += len(records)
@@ -109,10 +105,10 @@ class Pusher:
         self.counts.rounds += 1
         return len(found) + len(products)
 
-    def _session(self, record: Record, value: Any) -> LiveSession | None:
+    def _session(self, record: Record, value: Mapping[str, Any]) -> LiveSession | None:
         return live_session(value, record.appended_ms, self.category_of)
 
-    def _products(self, decoded: Iterable[tuple[Record, Any]]) -> list[LiveProduct]:
+    def _products(self, decoded: Iterable[tuple[Record, Mapping[str, Any]]]) -> list[LiveProduct]:
         """Products that were told of, and at the start of a window all that it changes."""
         touched: dict[tuple[str, str], int] = {}
         for record, value in decoded:
@@ -126,14 +122,16 @@ class Pusher:
             values.extend(self.popularity.advance(now))
         return newest(values, lambda one: (one.tenant_id, one.product_id))
 
-    def _decoded(self, records: Sequence[Record]) -> Iterable[tuple[Record, Any]]:
-        schemas = resolve([record.value for record in records], self.resolver)
-        for record in records:
-            try:
-                yield record, decode_record(record.value, schemas, _READERS[record.topic])
-            except Refused as error:
-                self.counts.refused += 1
-                log.warning("left out %s %d offset %d: %s", record.topic, record.partition, record.offset, error)
+    def _decoded(self, records: Sequence[Record], topic: str) -> list[tuple[Record, Mapping[str, Any]]]:
+        if not records:
+            return []
+        values = [record.value for record in records]
+        found = decode(topic, values, resolve(values, self.resolver))
+        for place, why in found.refused:
+            self.counts.refused += 1
+            record = records[place]
+            log.warning("left out %s %d offset %d: %s", topic, record.partition, record.offset, why)
+        return [(records[place], value) for place, value in found.records]
 
     def _write(self, sessions: Sequence[LiveSession], products: Sequence[LiveProduct]) -> None:
         if sessions or products:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import chain
+from operator import attrgetter
 
 import polars as pl
 from cassandra import DriverException
@@ -36,6 +36,7 @@ _PRODUCT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "event_time": pl.Int64,
     **dict.fromkeys(_COUNTS, pl.Int64),
 }
+_session_row, _product_row = attrgetter(*_SESSION_COLUMNS), attrgetter(*_PRODUCT_COLUMNS)
 
 
 class Stores:
@@ -49,10 +50,10 @@ class Stores:
     def keep(self, sessions: Sequence[LiveSession], products: Sequence[LiveProduct], now_ms: int) -> None:
         """One insert per table. Raises `StoreUnavailable`."""
         if sessions:
-            frame = pl.DataFrame([asdict(one) for one in sessions], schema=_SESSION_COLUMNS)
+            frame = pl.DataFrame(list(map(_session_row, sessions)), schema=_SESSION_COLUMNS, orient="row")
             insert(self._client, "feature_live_sessions", _timed(frame, now_ms))
         if products:
-            frame = pl.DataFrame([asdict(one) for one in products], schema=_PRODUCT_COLUMNS)
+            frame = pl.DataFrame(list(map(_product_row, products)), schema=_PRODUCT_COLUMNS, orient="row")
             timed = frame.with_columns(appended_at=pl.col("event_time"))
             insert(self._client, "feature_live_products", _timed(timed, now_ms))
 
