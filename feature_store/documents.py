@@ -20,7 +20,7 @@ def text() -> str:
 def _lines() -> Iterator[str]:
     yield "# Features"
     yield ""
-    yield "Made from [catalogue.py](catalogue.py) by `rivermeet features document`; do not edit. *default* is what"
+    yield "Made from [catalogue](catalogue) by `rivermeet features document`; do not edit. *default* is what"
     yield "training and serving take where nothing is known. *Normally within*: how old the newest value is."
     yield "*Known for*: how long a value counts."
     yield ""
