@@ -33,6 +33,7 @@ _ALONE = {
     "cassandra.ring_delay_ms": "100",
     "cassandra.superuser_setup_delay_ms": "0",
     "cassandra.initial_token": "0",
+    "cassandra.memtable_row_overhead_computation_step": "1000",
 }
 _LOGBACK = """<configuration>
 <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
