@@ -21,10 +21,12 @@ from typing import Any
 
 def main() -> None:
     """Import, then fork what is asked for until nobody can ask any more."""
+    # What is imported stays: looking for garbage in it takes time, and would later write into pages that are shared.
+    gc.disable()
     for module in sys.argv[1:]:
         importlib.import_module(module)
-    # Collecting garbage would write into every page that the programs share.
     gc.freeze()
+    gc.enable()
     # Who ends must not stay as a zombie, which looks alive.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     request = _serve()

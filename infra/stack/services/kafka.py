@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -67,16 +69,37 @@ def _command(settings: Settings) -> Command:
         *classpath(jars.KAFKA, settings.cache),
     )
     if not (data / "meta.properties").exists():
-        _format(java, config)
+        _format(java, config, data, settings.cache)
     return Command((*java, "kafka.Kafka", str(config)))
 
 
-def _format(java: tuple[str, ...], config: Path) -> None:
-    """Give the empty folder its cluster id; again after a start that died half way."""
+def _format(java: tuple[str, ...], config: Path, data: Path, cache: Path) -> None:
+    """Give the empty folder its cluster id; again after a start that died half way.
+
+    That takes a Java of its own, so a folder that has nothing but its id is kept in the cache.
+    """
+    empty = cache / f"kafka-{jars.KAFKA.version}-{CLUSTER_ID}"
+    if empty.exists() and not data.exists():
+        _copy(empty, data)
+        return
     tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", str(config))
     done = subprocess.run((*java, *tool), capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
     if done.returncode:
         raise ServiceFailedError("kafka", "could not format its data folder", (done.stdout + done.stderr)[-2000:])
+    if not empty.exists():
+        _copy(data, empty)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder so that it is there as a whole or not at all; one that another stack has made is as good."""
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.copytree(source, draft)
+    try:
+        draft.rename(target)
+    except OSError:
+        shutil.rmtree(draft)
+        if not target.exists():
+            raise
 
 
 def _ready(settings: Settings) -> bool:
