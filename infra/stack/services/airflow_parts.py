@@ -15,12 +15,18 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy.orm import configure_mappers
+
 SHARED = (
     "airflow.cli.cli_parser",
     "airflow.models.dagbag",
     "airflow.jobs.scheduler_job_runner",
     "airflow.dag_processing.manager",
     "airflow.providers_manager",
+    # The scheduler serves logs with FastAPI, and the DAG processor has the API of the tasks for itself.
+    "airflow.utils.serve_logs",
+    "airflow.api_fastapi.app",
+    "airflow.api_fastapi.execution_api.routes",
 )
 
 
@@ -44,6 +50,7 @@ PARTS = (
 def main() -> int:
     """Run the parts until one of them ends."""
     _load(SHARED)
+    configure_mappers()
     children = {_fork(part): part.arguments[0] for part in PARTS}
     pid, status = os.wait()
     sys.stderr.write(f"airflow {children.pop(pid)} ended with {os.waitstatus_to_exitcode(status)}\n")

@@ -27,12 +27,15 @@ _OPENS = (
     "java.base/jdk.internal.ref java.base/jdk.internal.reflect java.base/jdk.internal.util.jar java.base/sun.nio.ch "
     "jdk.management/com.sun.management.internal"
 )
-# A lone node has nobody to wait for.
+# A lone node has nobody to wait for, nor anything to work out anew that is known.
 _ALONE = {
     "cassandra.skip_wait_for_gossip_to_settle": "0",
     "cassandra.ring_delay_ms": "100",
     "cassandra.superuser_setup_delay_ms": "0",
     "cassandra.initial_token": "0",
+    # Our passwords are of 24 random bytes, which nobody guesses, however soon a guess is told to be wrong.
+    "cassandra.auth_bcrypt_gensalt_log2_rounds": "4",
+    # It makes that many rows at each start, and measures them to know what one takes.
     "cassandra.memtable_row_overhead_computation_step": "1000",
 }
 _LOGBACK = """<configuration>
@@ -138,6 +141,8 @@ def _run(settings: Settings, user: str, password: str, statement: str) -> bool:
         protocol_version=5,
         connect_timeout=SECONDS,
         control_connection_timeout=SECONDS,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
     )
     try:
         cluster.connect().execute(statement, timeout=SECONDS)
