@@ -49,18 +49,15 @@ class Recompute:
 
         Raises `NotYetPublishable` if the snapshot was landed too early for one of the days, `FileDamaged`.
         """
-        taken = frozenset(days)
-        self._check(taken)
-        while True:
-            run = self._new_run()
-            work = FoldEvents(self._snapshot(GROUP), tuple(sorted(taken)), self.rules, self.results, run)
-            folded = self.workers.run(work, self._shares(), self._rows(taken))
-            reach = pl.concat([one.reach for one in folded] or [_no_reach()])
-            together = self._together(days, reach)
-            if together <= taken:
-                return self._finish("events", run, together, folded, reach)
-            self._check(together - taken)
-            taken |= together
+        run, taken, folded, reach = self._new_run(), frozenset[date](), list[Folded](), _no_reach()
+        while more := self._together(days, reach) - taken:
+            self._check(more)
+            work = FoldEvents(self._snapshot(GROUP), tuple(sorted(more)), self.rules, self.results, run)
+            taken |= more
+            added = self.workers.run(work, self._shares(), self._rows(taken))
+            reach = pl.concat([reach, *(one.reach for one in added)]).unique()
+            folded += added
+        return self._finish("events", run, taken, folded, reach)
 
     def orders(self, days: Collection[date]) -> Manifest:
         """Recomputes the dataset `orders`; a fact and its duplicates lie on one day. Raises as `events`."""

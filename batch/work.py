@@ -59,7 +59,8 @@ class FoldEvents:
     def __call__(self, share: Share) -> Folded:
         """All groups with an event on the days, with all their events of any day."""
         used, folded = fold_events(self._whole_groups(share), self.rules)
-        files = write_tables(self.results, "events", self.run, share, event_tables(used, folded, self.days))
+        tables = event_tables(used, folded, self.days)
+        files = write_tables(self.results, "events", self.run, _name(self.days, share), tables)
         several = folded.filter(pl.col("event_days").list.len() > 1).select(REACH_NAMES)
         return Folded(files, several)
 
@@ -89,15 +90,20 @@ class FoldOrders:
     def __call__(self, share: Share) -> Folded:
         """All order facts of the days."""
         rows = self.snapshot.read(share, self.days, list(ORDER_COLUMNS)).collect()
-        files = write_tables(self.results, "orders", self.run, share, order_tables(rows, self.days))
+        tables = order_tables(rows, self.days)
+        files = write_tables(self.results, "orders", self.run, _name(self.days, share), tables)
         return Folded(files, pl.DataFrame(schema=REACH).select(REACH_NAMES))
 
 
-def write_tables(results: Results, dataset: str, run: str, share: Share, tables: Tables) -> dict[str, str]:
-    """Writes the tables of a share that have rows; answers the names of the files."""
-    place = f"{share.epoch}-{share.partition}-{share.number}.parquet"
+def _name(days: Sequence[date], share: Share) -> str:
+    """What no other share of the run has: a run folds a day once."""
+    return f"{days[0]}-{share.epoch}-{share.partition}-{share.number}.parquet"
+
+
+def write_tables(results: Results, dataset: str, run: str, file: str, tables: Tables) -> dict[str, str]:
+    """Writes the tables of a share that have rows, each to its own file of the name; answers the names by table."""
     return {
-        name: write_table(results, dataset, run, f"{name}/{place}", name, rows)
+        name: write_table(results, dataset, run, f"{name}/{file}", name, rows)
         for name, rows in tables.items()
         if rows.height
     }

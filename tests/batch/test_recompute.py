@@ -21,8 +21,10 @@ from batch.publication import NotYetPublishable, Publication
 from batch.ranges import Covered
 from batch.recompute import Recompute
 from batch.results import RESULT_TABLES, Manifest, NoSuchRun, Results
+from batch.scan import Share
 from batch.snapshot import NothingLanded, pin
 from batch.storage import Storage
+from batch.work import Folded, FoldEvents
 from batch.workers import Workers
 from schemas.frames import EVENT_COLUMNS, empty
 from schemas.sessions import SessionRules
@@ -162,6 +164,29 @@ def test_a_day_whose_cut_is_past_the_session_is_left_alone(lander: Lander, log: 
     assert results.rows_by_day(alone, "batch_sessions") == {}
     assert table(results, alone, "batch_events")["event_id"].to_list() == ["2"]
     assert results.reach(alone)["event_days"].to_list() == [[MONDAY, TUESDAY]]
+
+
+def test_days_that_move_along_are_folded_by_themselves_and_no_day_twice(
+    lander: Lander, log: TestTopic, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.send(random_events(8, 600))
+    lander.land()
+    at_once = recompute(lander, results).events([MONDAY, TUESDAY, WEDNESDAY])
+    asked: list[tuple[date, ...]] = []
+    fold = FoldEvents.__call__
+
+    def noted(work: FoldEvents, share: Share) -> Folded:
+        asked.append(work.days)
+        return fold(work, share)
+
+    monkeypatch.setattr(FoldEvents, "__call__", noted)
+    one_by_one = recompute(lander, results).events([TUESDAY])
+    assert one_by_one.days == at_once.days
+    folds = list(dict.fromkeys(asked))
+    assert folds[0] == (TUESDAY,)
+    assert sorted(day for days in folds for day in days) == list(one_by_one.days)
+    for name in ("batch_events", "batch_sessions", "batch_products", "batch_breakdowns"):
+        assert_frame_equal(table(results, one_by_one, name), table(results, at_once, name))
 
 
 def test_a_chain_of_sessions_takes_days_along(lander: Lander, log: TestTopic, results: Results) -> None:
