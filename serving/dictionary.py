@@ -44,6 +44,7 @@ _ROWS = {
     "events": ("batch_events", "A used event; duplicates and dead letters are left out"),
     "sessions": ("batch_sessions", "A session, on the UTC day of its first event"),
     "orders": ("batch_orders", "A status change of an order, on its own UTC day"),
+    "daily_breakdowns": ("batch_breakdowns", "A metric of a tenant's published UTC day within a member of a dimension"),
     "product_daily": ("batch_products", "A product of a tenant on a UTC day, by the day of the event"),
     "publications": ("batch_publications", "A day of a publication that took place"),
     "progress": ("speed_progress", "A partition of the log as the speed layer reads it now"),

@@ -27,6 +27,7 @@ ANALYST = (
     "product_daily",
     "daily_metrics",
     "daily_revenue",
+    "daily_breakdowns",
     "publications",
     "progress",
     "dead_letters",

@@ -16,6 +16,7 @@ ANALYST_VIEWS = (
     "alerts",
     "cart_abandonment",
     "current_signals",
+    "daily_breakdowns",
     "daily_metrics",
     "daily_metrics_at",
     "daily_revenue",
