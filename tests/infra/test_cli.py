@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import _output, build
 
-COMMANDS = ["doctor", "down", "faults", "fetch", "logs", "prepare", "sql", "status", "up"]
+COMMANDS = ["airflow", "doctor", "down", "faults", "fetch", "logs", "prepare", "sql", "status", "up"]
 HEAVY = ["airflow", "cassandra", "chdb", "clickhouse_connect", "confluent_kafka", "faust", "feast", "pandas", "polars"]
 HEAVY += ["pyarrow", "pydantic", "pyspark"]
 
@@ -111,6 +111,11 @@ def test_a_question_without_a_stack_is_code_3(monkeypatch: pytest.MonkeyPatch) -
 
     assert result.exit_code == 3
     assert "rivermeet up" in result.stderr
+
+
+def test_airflow_without_a_stack_is_code_3(home: Path) -> None:
+    assert run("airflow", "dags", "list").exit_code == 3
+    assert not (home / "airflow").exists()
 
 
 def test_doctor_names_a_taken_port_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
