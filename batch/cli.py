@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ Loss = Annotated[
     bool, typer.Option("--accept-loss", help="Go on without records that Kafka deleted before they were landed.")
 ]
 CHUNK = 2_000_000
+_HOLE = re.compile(r"INCOMPLETE: [^']+")
+"""What a merged view says of a day that it cannot answer, and of what mends it (see serving/README.md)."""
 
 
 @app.command()
@@ -185,7 +188,11 @@ def explain_number(
 ) -> None:
     """Trace the number that readers get to its publication, snapshot, offsets and sample events."""
     with _steps() as steps:
-        _print(steps.explain(day.date(), metric), as_json)
+        found = steps.explain(day.date(), metric)
+        if as_json:
+            _print(found, as_json)
+        else:
+            sys.stdout.write(found.to_markdown())
 
 
 @app.command()
@@ -338,20 +345,33 @@ def _edge() -> Iterator[Settings]:
     """The settings; errors that are meant for people end the process with a sentence and their own code."""
     from infra.settings import load_settings
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("batch").setLevel(logging.INFO)
     try:
-        yield load_settings()
+        with _progress():
+            yield load_settings()
     except Exception as error:  # the edge of the process: every error is told, and those we know have a code
         code = _code(error)
         if code is None:
             raise
-        sys.stderr.write(f"error: {error}\n")
+        hole = _HOLE.search(str(error))
+        sys.stderr.write(f"error: {hole[0] if hole else error}\n")
         raise typer.Exit(code) from error
+
+
+@contextmanager
+def _progress() -> Iterator[None]:
+    """Says on standard error what the steps have done; what libraries log is theirs."""
+    ours, told = logging.getLogger("batch"), logging.StreamHandler(sys.stderr)
+    ours.setLevel(logging.INFO)
+    ours.addHandler(told)
+    try:
+        yield
+    finally:
+        ours.removeHandler(told)
 
 
 def _code(error: Exception) -> Code | None:
     """The exit code of an error that a command is meant to raise; None for any other."""
+    from clickhouse_connect.driver.exceptions import DatabaseError
     from pydantic import ValidationError
 
     from batch.explain import NotPublished, UnknownMetric
@@ -379,7 +399,9 @@ def _code(error: Exception) -> Code | None:
         ((DayForgotten, FileDamaged, NoSpace, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
         ((ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, ValidationError), Code.FAILED),
     ]
-    if isinstance(error, OSError) and error.errno in FULL:
+    if (isinstance(error, OSError) and error.errno in FULL) or (
+        isinstance(error, DatabaseError) and _HOLE.search(str(error))
+    ):
         return Code.FAILED
     return next((code for kinds, code in codes if isinstance(error, kinds)), None)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
 from batch.landings import Commit
+from batch.markdown import table
 from batch.publication import Publication, snapshot_sequence
 from infra.clients.clickhouse import Client, select
 from schemas.frames import TIMESTAMP
@@ -94,7 +95,8 @@ class Explanation:
     meaning: str
     unit: str
     answers: tuple[Mapping[str, Any], ...]
-    """What readers get now: a row by tenant (and currency), with the layer that it comes from."""
+    """What readers get now: a row by tenant (and currency) with the layer that it comes from, the groups for which the
+    speed layer answers, and of a ratio both its terms."""
     dataset: str
     publication: int
     version: int
@@ -105,6 +107,10 @@ class Explanation:
     """Partition -> the offset below which the batch layer has counted."""
     landings: tuple[LandedPart, ...]
     parts: tuple[Part, ...]
+
+    def to_markdown(self) -> str:
+        """The explanation for people: from what readers get back to the log."""
+        return "\n".join(_lines(self)) + "\n"
 
 
 def find_metric(name: str) -> Metric:
@@ -153,14 +159,16 @@ def _terms(metric: Metric) -> list[Metric]:
 
 def _answers(client: Client, metric: Metric, day: date) -> tuple[Mapping[str, Any], ...]:
     currency: dict[str, pl.DataType] = {"currency": pl.String()} if metric.grain == "daily_revenue" else {}
-    columns: dict[str, pl.DataType] = {
-        "tenant_id": pl.String(),
-        **currency,
-        "value": pl.Float64(),
+    terms = _terms(metric) if metric.kind == "ratio" else []
+    keys: dict[str, pl.DataType] = {"tenant_id": pl.String(), **currency}
+    figures: dict[str, pl.DataType] = {
         "layer": pl.String(),
+        "late_groups": pl.Int64(),
+        **{term.name: pl.Int64() for term in terms},
     }
-    names = ", ".join(name for name in columns if name != "value")
-    sql = f"SELECT {names}, {metric.name} AS value FROM {metric.grain} WHERE day = %(day)s ORDER BY {names}"
+    named = ", ".join((*keys, f"{metric.name} AS value", *figures))
+    sql = f"SELECT {named} FROM {metric.grain} WHERE day = %(day)s ORDER BY {', '.join(keys)}"
+    columns = {**keys, "value": pl.Float64(), **figures}
     return tuple(select(client, sql, columns, {"day": day}).to_dicts())
 
 
@@ -191,3 +199,19 @@ def _part(client: Client, metric: Metric, day: date, version: int) -> Part:
     sql = f"SELECT {', '.join(columns)} FROM {source} WHERE {where} {in_order}"
     rows = select(client, sql, columns, {"day": day, "version": version}).to_dicts()
     return Part(metric.name, metric.kind, table, metric.value, metric.where, tuple(rows))
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    yield f"# {found.metric} of {found.day}: {found.meaning} [{found.unit}]"
+    yield "\n## What readers get now\n"
+    yield from table(found.answers)
+    yield "\n## Which publication they get\n"
+    yield f"- publication {found.publication} of {found.dataset}: version {found.version}, rules {found.definition}"
+    yield f"- computed from snapshot {found.snapshot_id} of the lake, commit {found.snapshot_sequence} of its table"
+    yield f"- counts the log below (partition:offset) {' '.join(f'{p}:{end}' for p, end in sorted(found.cut.items()))}"
+    yield "- what came later is of the speed layer: `late_groups` above"
+    for part in found.parts:
+        yield f"\n## {part.metric}: {part.kind} of {part.value} in {part.table} where {part.where}\n"
+        yield from table(part.samples)
+    yield f"\n## What was landed of {found.day}\n"
+    yield from table([asdict(one) for one in found.landings])

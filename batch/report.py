@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.gate import ACROSS, REPORT
+from batch.markdown import table
 from batch.publication import Publication
 from batch.reconcile import Reconciliation
 from schemas.checks import Severity
@@ -87,7 +88,8 @@ def _lines(report: QualityReport) -> Iterator[str]:
         yield "\n## orders and events\n"
         yield from _gate(report.gates[ACROSS], report)
     for view, rows in report.numbers.items():
-        yield from _numbers(view, rows)
+        yield f"\n## {view}\n"
+        yield from table(rows)
     if report.docs_url:
         yield f"\nReport: {report.docs_url}/reports/{report.day}/report.md"
 
@@ -127,18 +129,3 @@ def _agreement(found: Reconciliation | str) -> Iterator[str]:
     counts = f"{found.differing} differ, {found.missing} missing, {found.extra} extra"
     yield f"- speed layer: of {found.groups} groups {counts}; SMAPE {found.smape:.4f}"
     yield from (f"  - {offender}" for offender in found.worst)
-
-
-def _numbers(view: str, rows: Sequence[Row]) -> Iterator[str]:
-    yield f"\n## {view}\n"
-    if not rows:
-        yield "no rows"
-        return
-    names = list(rows[0])
-    yield "| " + " | ".join(names) + " |"
-    yield "|" + " --- |" * len(names)
-    yield from ("| " + " | ".join(_figure(row[name]) for name in names) + " |" for row in rows)
-
-
-def _figure(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

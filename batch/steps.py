@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from batch.explain import Explanation
+
+log = logging.getLogger(__name__)
 
 KEPT = (*LAKE_TABLES, *DAY_TABLES, *FEATURE_TABLES)
 """The tables that maintenance keeps up."""
@@ -171,6 +174,8 @@ class Steps:
         check_files(self.workers, self.config.lake.storage, of_days(self._files(dataset, pinned), [day]))
         report = validate(self._engine(pinned.landed_rows([day])), dataset, pinned, day, self.config.state)
         keep(self.client, report, self.clock())
+        verdict = "passed" if report.passed else "refused"
+        log.info("the gate %s %s of %s: %d rows", verdict, dataset.name, day, report.rows)
         return report
 
     def validate_across(self, day: date, events: Dataset, orders: Dataset) -> GateReport:
@@ -188,7 +193,10 @@ class Steps:
         files = self._files(dataset, pinned)
         published = current_publications(self.client, dataset.name)
         work = Recompute(self.workers, self.results, pinned, files, published, self.rules)
-        return work.events(days) if dataset.name == "events" else work.orders(days)
+        log.info("computing %s of %s: %d rows landed", dataset.name, _named(days), pinned.landed_rows(sorted(days)))
+        made = work.events(days) if dataset.name == "events" else work.orders(days)
+        log.info("computed %s of %s as run %s", dataset.name, _named(made.days), made.run)
+        return made
 
     def publish(self, dataset: Dataset, day: date, run: str | None = None) -> PublishReport:
         """Publishes a finished recompute, by default the newest one that has the day."""
@@ -196,7 +204,10 @@ class Steps:
         copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
         attempt = secrets.randbelow(1 << ATTEMPT_BITS)
         horizon = Horizon(self.settings.horizon_days)
-        return publish_run(self.client, self.results, manifest, horizon, self.clock(), attempt)
+        report = publish_run(self.client, self.results, manifest, horizon, self.clock(), attempt)
+        said = "published" if report.published else "already in place:"
+        log.info("%s %s of %s, version %d", said, dataset.name, _named(report.days), report.version)
+        return report
 
     def run(self, dataset: Dataset, days: Collection[date], chunk: int, *, accept_loss: bool) -> RunReport:
         """Lands, validates, recomputes and publishes days from the snapshot that it landed. Raises `GateRefused`."""
@@ -269,6 +280,7 @@ class Steps:
         """Makes and loads the features of days, oldest first, with those that were computed with them."""
         left, done = sorted(days), []
         while left:
+            log.info("making features of %s and of what was computed with it", left[0])
             self.segments(left[0], {})
             self.recommendations(left[0], {})
             done.append(self.load_features(left[0]))
@@ -354,6 +366,10 @@ class Steps:
             return self.reconcile(dataset, day)
         except NotComparable as error:
             return error.why
+
+
+def _named(days: Collection[date]) -> str:
+    return ", ".join(str(day) for day in sorted(days))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from batch.cli import Code
 from batch.datasets import DATASETS, Dataset
 from batch.maintenance import Upkeep
 from batch.publication import NotYetPublishable, StalePublication
+from batch.publish import roll_up_missing
 from batch.spark import SparkConfig
 from batch.steps import GateRefused, Steps
 from batch.versions import drop_versions
@@ -169,8 +170,8 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
         steps.publish(events, DAY, first.published.run)
 
     figure = (
-        "SELECT value FROM batch_breakdowns WHERE dimension = 'all' AND metric = 'conversion_rate'"
-        f" AND version = {second.published.version}"
+        "SELECT value FROM daily_breakdowns WHERE dimension = 'all' AND metric = 'conversion_rate'"
+        f" AND day = '{DAY}' AND tenant_id = 'default'"
     )
     assert abs(float(steps.client.command(figure)) - 1 / 3) < 1e-9
     found = steps.explain(DAY, "conversion_rate")
@@ -182,6 +183,11 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
         (1, 0, 0, 1),
     ]
     assert [event["event_id"] for event in found.parts[0].samples] == ["1", "2", "3"]
+
+    told = found.to_markdown()
+    assert "| tenant_id | value | layer | late_groups | conversions | sessions |" in told
+    assert "| default | 0.3333 | batch | 0 | 1 | 3 |" in told
+    assert f"snapshot {second.published.snapshot_id} of the lake" in told
 
     report = steps.report(DAY)
     assert (report.gates["events"]["passed"], report.complete) == (True, False)
@@ -250,11 +256,18 @@ def test_the_command_line_tells_what_happened_by_its_exit_code(steps: Steps, log
     same = batch(own, *asked)
     assert same.returncode == Code.DONE, same.stderr
     assert json.loads(same.stdout)[0]["published"] is False
+    assert f"already in place: events of {DAY}" in same.stderr
     steps.run(events, [DAY], CHUNK, accept_loss=False)
     stale = batch(own, *asked, "--run", first.published.run)
     assert (stale.returncode, "newer" in stale.stderr) == (Code.PUBLICATION_REFUSED, True)
     assert batch(own, *asked, "--run", "0000000001-none").returncode == Code.FAILED
     assert batch(own, "publish", "--day", "yesterday").returncode == 2
+    steps.client.command("TRUNCATE TABLE batch_rollup")
+    unanswered = batch(own, "report", "--day", DAY.isoformat())
+    roll_up_missing(steps.client)
+    assert unanswered.returncode == Code.FAILED
+    assert unanswered.stderr.startswith(f"error: INCOMPLETE: events of {DAY} are not added up")
+    assert "rivermeet prepare" in unanswered.stderr
 
 
 def batch(own: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
