@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from cassandra.cluster import Session
-from cassandra.query import BatchStatement, BatchType, BoundStatement
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
+from cassandra.query import BatchStatement, BatchType, BoundStatement, Statement
 
 from feature_store.feast_import import FeatureView, Map, Value
 from feature_store.model import Kind
@@ -51,13 +53,17 @@ def of_values(kinds: Mapping[str, Kind], values: Mapping[str, Any]) -> bytes:
     return _bytes(stored)
 
 
-def batches(session: Session, bound: Iterable[tuple[BoundStatement, int]]) -> Iterator[BatchStatement]:
+def batches(session: Session, bound: Iterable[tuple[BoundStatement, int]]) -> Iterator[BatchStatement | BoundStatement]:
     """Statements with their sizes: those that one node takes, together, since a message costs more than a row. Each
-    keeps its own version; those of one entity that follow each other are one write to Cassandra."""
+    keeps its own version; those of one entity that follow each other are one write to Cassandra. A large one goes
+    alone: Cassandra refuses batches of more than 50 KiB."""
     metadata = session.cluster.metadata
     waiting: dict[Any, BatchStatement] = {}
     filled: dict[Any, int] = {}
     for statement, size in bound:
+        if size > BYTES_PER_BATCH:
+            yield statement
+            continue
         replicas = metadata.get_replicas(statement.keyspace, statement.routing_key)
         owner = replicas[0] if replicas else None
         batch = waiting.setdefault(owner, BatchStatement(BatchType.UNLOGGED))
@@ -67,6 +73,29 @@ def batches(session: Session, bound: Iterable[tuple[BoundStatement, int]]) -> It
             yield waiting.pop(owner)
             filled[owner] = 0
     yield from waiting.values()
+
+
+def send(session: Session, messages: Iterable[Statement], at_once: int) -> list[Exception]:
+    """Send all, making the next while Cassandra takes those before; stops at a failure and answers all there were.
+
+    Raises `cassandra.cluster.NoHostAvailable` where there is nobody to send to."""
+    under_way: deque[ResponseFuture] = deque()
+    failures: list[Exception] = []
+
+    def wait(left: int) -> None:
+        while len(under_way) > left:
+            try:
+                under_way.popleft().result()
+            except (DriverException, NoHostAvailable) as error:
+                failures.append(error)
+
+    for message in messages:
+        wait(at_once - 1)
+        if failures:
+            break
+        under_way.append(session.execute_async(message))
+    wait(0)
+    return failures
 
 
 def utc(moment: datetime) -> datetime:

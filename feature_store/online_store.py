@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
-from cassandra.concurrent import execute_concurrent, execute_concurrent_with_args
+from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import tuple_factory
 
 from feature_store import online_cql as cql
@@ -30,7 +30,7 @@ from feature_store.feast_import import (
 )
 from feature_store.online_answers import ColumnResponse, fill
 from feature_store.online_reads import Asked, by_entities, entities_of
-from feature_store.online_rows import OnlineValue, batches, of_messages, utc
+from feature_store.online_rows import OnlineValue, batches, of_messages, send, utc
 from feature_store.versions import version
 
 AHEAD = timedelta(minutes=10)
@@ -96,14 +96,8 @@ class GuardedOnlineStore(CassandraOnlineStore):  # type: ignore[misc]  # feast i
         session = self._get_session(config)
         statements = {one.view.name: self._prepared(config, cql.WRITE, one.view) for one in values}
         bound = ((statements[one.view.name].bind(one.parameters), len(one.features)) for one in values)
-        results = execute_concurrent(
-            session,
-            [(batch, None) for batch in batches(session, bound)],
-            concurrency=config.online_store.write_concurrency,
-            raise_on_first_error=False,
-        )
-        if failed := [result for succeeded, result in results if not succeeded]:
-            raise OnlineWriteFailed(len(failed), str(failed[0]))
+        if failures := send(session, batches(session, bound), config.online_store.write_concurrency):
+            raise OnlineWriteFailed(len(failures), str(failures[0]))
 
     def online_read(
         self,

@@ -14,7 +14,7 @@ import pytest
 from feature_store.config import close, open_store
 from feature_store.entity_keys import key_of
 from feature_store.online_rows import OnlineValue
-from feature_store.online_store import FutureEvent
+from feature_store.online_store import FutureEvent, OnlineWriteFailed
 from feature_store.writing import OnlineRow, OnlineWriter
 from infra.settings import Settings
 
@@ -123,6 +123,17 @@ def test_what_is_erased_stays_erased_when_an_older_value_comes_again(feature_sto
     assert online.holds("user_recent", [entity]) == [False]
     online.write("user_recent", [row("erased", NOW + 5_000, "back")])
     assert categories(feature_store, ["erased"]) == ["back"]
+
+
+def test_a_value_may_be_larger_than_a_batch(feature_store: Any, online: OnlineWriter) -> None:
+    users = ["small-1", "large", "small-2"]
+    online.write("user_recent", [row(user, NOW, user * (20_000 if user == "large" else 1)) for user in users])
+    assert categories(feature_store, users) == ["small-1", "large" * 20_000, "small-2"]
+
+
+def test_what_cassandra_does_not_take_is_told(online: OnlineWriter) -> None:
+    with pytest.raises(OnlineWriteFailed):
+        online.write("user_recent", [row("refused", NOW, "x" * 6_000_000)])
 
 
 def test_a_view_that_is_gone_leaves_the_others_of_its_entities(feature_store: Any, online: OnlineWriter) -> None:
