@@ -33,11 +33,15 @@ _MS = 1000
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: users, single reads, reads of 100, seconds at `rate` updates a second, and a burst."""
+    """How much is measured: users, single reads, reads of 100, seconds at `rate` updates a second, and a burst.
+
+    `cold` seconds go before those and are told apart: the servers' compilers are at work then, as after any start.
+    """
 
     users: int = 2_000
     reads: int = 1_000
     many: int = 100
+    cold: int = 5
     seconds: int = 20
     rate: int = 1_000
     burst: int = 20_000
@@ -65,8 +69,8 @@ def _measured(settings: Settings, size: Size, report: Callable[[str], None]) -> 
         many = [_timed(partial(_read, store, references, range(n, n + 100))) for n in range(size.many)]
         report("reading over HTTP")
         http = list(_over_http(settings, references, size))
-        report(f"pushing {size.rate} updates a second for {size.seconds} s")
-        fresh = _freshness(settings, store, size)
+        report(f"pushing {size.rate} updates a second for {size.cold + size.seconds} s")
+        cold, fresh = _freshness(settings, store, size)
         report(f"pushing {size.burst} updates at once")
         pushed = _burst(settings, store, size)
     finally:
@@ -76,6 +80,7 @@ def _measured(settings: Settings, size: Size, report: Callable[[str], None]) -> 
         **_quantiles("online_100x20", many),
         **_quantiles("http_1x20", http),
         **_quantiles("freshness", fresh),
+        **_quantiles("freshness_cold", cold),
         "push_per_second": round(pushed),
         "updates_per_second_offered": size.rate,
         "load_average": os.getloadavg()[0],
@@ -133,13 +138,14 @@ def _over_http(settings: Settings, references: list[str], size: Size) -> Iterato
             yield _timed(partial(ask, n % size.users))
 
 
-def _freshness(settings: Settings, store: Any, size: Size) -> list[float]:
-    """Of every fiftieth update the time from handing it to Kafka until a reader of the online store sees it."""
+def _freshness(settings: Settings, store: Any, size: Size) -> tuple[list[float], list[float]]:
+    """Of every fiftieth update the time from handing it to Kafka until a reader of the online store sees it: of those
+    of the first seconds, and of the rest."""
     sender = Sender(settings)
-    waited: list[float] = []
+    waited: list[tuple[float, float]] = []
     pending: _Pending = []
     began = time.monotonic()
-    for n in range(size.rate * size.seconds):
+    for n in range(size.rate * (size.cold + size.seconds)):
         _wait_until(began + n / size.rate)
         event = int(time.time() * _MS)
         sender.send(update(TENANT, n % size.users, event, n))
@@ -152,17 +158,20 @@ def _freshness(settings: Settings, store: Any, size: Size) -> list[float]:
     while pending and time.monotonic() < deadline:
         pending = _seen(store, pending, waited)
         time.sleep(POLL_S)
-    return [*waited, *[PATIENCE_S] * len(pending)]
+    waited += [(sent, PATIENCE_S) for _, _, sent in pending]
+    warm = began + size.cold
+    return [wait for sent, wait in waited if sent < warm], [wait for sent, wait in waited if sent >= warm]
 
 
-def _seen(store: Any, pending: _Pending, waited: list[float]) -> _Pending:
+def _seen(store: Any, pending: _Pending, waited: list[tuple[float, float]]) -> _Pending:
+    """Those that are not served yet; of the others when each was sent and how long that took goes to `waited`."""
     if not pending:
         return pending
     found = _read(store, ["user_recent:last_seen"], [user for user, _, _ in pending])["last_seen"]
     now, left = time.monotonic(), []
     for one, last_seen in zip(pending, found, strict=True):
         if (last_seen or 0) >= one[1]:
-            waited.append(now - one[2])
+            waited.append((one[2], now - one[2]))
         else:
             left.append(one)
     return left

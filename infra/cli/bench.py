@@ -127,7 +127,7 @@ def serve(
 
 @app.command()
 def features(
-    seconds: Annotated[int, typer.Option("--seconds", min=2, help="Seconds of steady updates.")] = 20,
+    seconds: Annotated[int, typer.Option("--seconds", min=2, help="Seconds of steady updates, after 5.")] = 20,
     rate: Annotated[int, typer.Option("--rate", min=1, help="Updates a second.")] = 1_000,
     as_json: Json = False,
 ) -> None:
