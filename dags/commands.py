@@ -59,9 +59,13 @@ def parameter(name: str) -> Any:
 
 
 def day_of_run() -> str:
-    """The day that is asked for, else the UTC day before the end of the data interval, which is at 02:00."""
+    """The day that is asked for, else the UTC day before the end of the data interval, which is at 02:00.
+
+    A run that was triggered without a logical date has no interval: then it is the day before it was to start.
+    """
     context = get_current_context()
-    return str(context["params"]["day"] or (context["data_interval_end"] - timedelta(days=1)).date())
+    end = context.get("data_interval_end") or context["dag_run"].run_after
+    return str(context["params"]["day"] or (end - timedelta(days=1)).date())
 
 
 def each_day(days: list[str]) -> list[str]:

@@ -95,6 +95,23 @@ def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: A
     ]
 
 
+INTERVAL = """
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from unittest.mock import patch
+from dags import commands
+
+asked = {"params": {"day": None}, "dag_run": SimpleNamespace(run_after=datetime(2026, 3, 3, 19, 0, tzinfo=UTC))}
+with patch.object(commands, "get_current_context", lambda: asked):
+    print("RESULT", commands.day_of_run())
+"""
+
+
+def test_a_run_that_was_triggered_without_a_date_takes_the_day_before(airflow: Airflow) -> None:
+    assert airflow.python(INTERVAL).splitlines()[-1] == "RESULT 2026-03-02"
+
+
 def test_a_run_takes_along_missed_days_that_pass(airflow: Airflow) -> None:
     days = {"2026-02-27": False, "2026-02-28": True, "2026-03-02": True}
     reports = [
