@@ -21,9 +21,10 @@ from infra.clients.clickhouse import Client, select
 class NothingBefore(PublicationRefused):
     """A day that would move was not published before, and an answer cannot be taken away."""
 
-    def __init__(self, day: date) -> None:
-        super().__init__(f"{day} has no earlier publication to go back to; recompute and publish it instead")
-        self.day = day
+    def __init__(self, day: date, asked: date) -> None:
+        moved = "" if day == asked else f", and it moved with {asked}"
+        super().__init__(f"{day} has no earlier publication to go back to{moved}; recompute and publish it instead")
+        self.day, self.asked = day, asked
 
 
 class PastHorizon(PublicationRefused):
@@ -64,7 +65,7 @@ def going_back(day: date, past: Iterable[Publication]) -> dict[date, Publication
     for one in sorted(past, key=lambda one: one.sequence):
         by_day.setdefault(one.day, []).append(one)
     if day not in by_day:
-        raise NothingBefore(day)
+        raise NothingBefore(day, day)
     since = by_day[day][-1].sequence
     moving = _connected(day, since, [one for own in by_day.values() for one in own])
     found = {}
@@ -73,7 +74,7 @@ def going_back(day: date, past: Iterable[Publication]) -> dict[date, Publication
         if by_day[moved][-1].sealed:
             raise PastHorizon(moved)
         if not before:
-            raise NothingBefore(moved)
+            raise NothingBefore(moved, day)
         found[moved] = before[-1]
     return found
 

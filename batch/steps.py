@@ -243,7 +243,9 @@ class Steps:
 
     def roll_back(self, dataset: Dataset, day: date) -> Rollback:
         """Points readers back to what was published of a day before, and of the days that moved with it."""
-        return roll_back(self.client, dataset.name, day, uuid4().hex, self.clock())
+        done = roll_back(self.client, dataset.name, day, uuid4().hex, self.clock())
+        log.info("%s of %s went back", dataset.name, _named(done.versions))
+        return done
 
     def late(self, dataset: Dataset, patience: Patience) -> list[LateDay]:
         """The published days with landed records past their cut that are due for a recompute."""

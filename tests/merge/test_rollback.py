@@ -96,6 +96,12 @@ def test_days_that_moved_together_go_back_together() -> None:
     assert {day.day: one.version for day, one in late.items()} == {2: 40, 3: 30}
 
 
+def test_a_refusal_names_the_day_that_is_in_the_way_and_why_it_would_move() -> None:
+    together = [publication(1, 1, 10), publication(1, 2, 20), publication(2, 2, 20)]
+    with pytest.raises(NothingBefore, match=r"2026-03-02 has no earlier .* and it moved with 2026-03-01"):
+        going_back(date(2026, 3, 1), together)
+
+
 def test_a_late_day_is_due_once_and_not_too_often(store: Store) -> None:
     own = published_twice(store)
     day = own.date(0)
