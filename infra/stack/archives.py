@@ -7,8 +7,8 @@ afterwards; a Java or jars that differ from those it was made with ignore it.
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from infra.settings import Settings
 from infra.stack import processes
 from infra.stack.errors import StackError
 from infra.stack.plan import Command, Node, Program, Service
-from infra.stack.run import with_needs
+from infra.stack.run import down, with_needs
 from infra.stack.services.jvm import class_archive, java_archive
 from infra.stack.start import Start
 from infra.stack.state import open_brief_state
@@ -40,14 +40,25 @@ def write_archives(cache: Path, report: Report) -> bool:
             return True
         report("keeping the classes of Java's servers for quick starts")
         try:
-            with tempfile.TemporaryDirectory(dir=folder) as draft:
-                _write_base(java_archive(cache), Path(draft))
-                _record(cache, Path(draft), report)
+            with _draft_folder(folder / "draft") as draft:
+                _write_base(java_archive(cache), draft)
+                _record(cache, draft, report)
         except (StackError, subprocess.SubprocessError) as error:
             report(str(error))
         lacking = ", ".join(_missing(cache))
     report(f"the classes of {lacking} could not be kept: each start takes longer" if lacking else "kept")
     return not lacking
+
+
+@contextmanager
+def _draft_folder(path: Path) -> Iterator[Path]:
+    """An empty folder, without what runs there: somebody may have been killed in the middle of this before."""
+    down(path, wipe=True)
+    path.mkdir(mode=0o700)
+    try:
+        yield path
+    finally:
+        down(path, wipe=True)
 
 
 def _missing(cache: Path) -> dict[str, Bundle]:

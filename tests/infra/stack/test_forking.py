@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,8 +17,9 @@ import pytest
 
 from infra.stack.errors import ServiceFailedError
 from infra.stack.forking import ForkServer
-from infra.stack.plan import Program
+from infra.stack.plan import Program, Service
 from infra.stack.processes import FORK_SERVER, end, find, has_ended, leader, log_tail
+from infra.stack.services.all import NODES
 
 PROGRAMS = "tests.infra.stack.programs"
 TELL = Program(f"{PROGRAMS}:tell", ("one", "two"), (PROGRAMS,))
@@ -113,6 +116,16 @@ def test_a_module_that_cannot_be_imported_is_in_the_error(forks: ForkServer) -> 
 
     with pytest.raises(ServiceFailedError, match="No module named 'no_such_module'"):
         forks.fork("one", TELL)
+
+
+def test_what_our_programs_import_starts_no_thread_that_a_fork_would_lose() -> None:
+    programs = [one.command for one in NODES.values() if isinstance(one, Service) and isinstance(one.command, Program)]
+    modules = [module for program in programs for module in program.imports]
+    count = "import sys, threading; [__import__(name) for name in sys.argv[1:]]; print(threading.active_count())"
+    done = subprocess.run([sys.executable, "-c", count, *modules], capture_output=True, text=True, check=True)
+
+    assert len(programs) == 5
+    assert done.stdout.strip() == "1"
 
 
 def test_a_fork_that_nobody_recorded_counts_as_what_was_left_behind(home: Path) -> None:
