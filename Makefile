@@ -27,7 +27,7 @@ demo: install ## Start everything on demo data and open the dashboard (ARGS=--ex
 
 .PHONY: test
 test: install lint browser ## Check the style and run all tests, with coverage (ARGS go to pytest)
-	@$(RUN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+	@$(RUN)/pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: browser
 browser: .venv/installed ## Install Chromium for the browser tests where there is none; they are skipped without it
