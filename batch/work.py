@@ -67,6 +67,8 @@ class FoldEvents:
     def _whole_groups(self, share: Share) -> pl.DataFrame:
         columns = list(EVENT_COLUMNS)
         rows = self.snapshot.read(share, self.days, columns).collect()
+        if rows.is_empty():
+            return rows
         others = self.snapshot.days() - set(self.days)
         groups = rows.lazy().select(GROUP).unique()
         keys = self.snapshot.read(share, others, [*GROUP, "day"]).join(groups, on=GROUP, how="semi")
