@@ -26,7 +26,11 @@ demo: install ## Start everything on demo data and open the dashboard (ARGS=--ex
 	@$(RUN)/rivermeet demo $(ARGS)
 
 .PHONY: test
-test: install lint browser ## Check the style and run all tests, with coverage (ARGS go to pytest)
+test: install browser ## Check the style and run all tests, with coverage (ARGS go to pytest)
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+.PHONY: pytest
+pytest:
 	@$(RUN)/pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: browser
