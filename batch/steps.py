@@ -28,7 +28,7 @@ from batch.late import LateDay, Patience, late_days
 from batch.local_engine import LocalEngine
 from batch.maintenance import Keeper, TableUpkeep, Upkeep
 from batch.numbers import day_numbers
-from batch.publication import ATTEMPT_BITS, Publication, snapshot_sequence
+from batch.publication import ATTEMPT_BITS, Publication, PublicationRefused, snapshot_sequence
 from batch.publish import current_publications
 from batch.recommendations import generate
 from batch.recompute import Recompute
@@ -275,8 +275,19 @@ class Steps:
             passed = [day for day in piece if self.validate(dataset, day, pinned.snapshot_id).passed]
             refused |= set(piece) - set(passed)
             if passed:
-                made = self.recompute(dataset, passed, pinned.snapshot_id)
-                published |= set(self.publish(dataset, passed[0], made.run).days)
+                published |= self._publish_unless_done(dataset, passed, pinned)
+
+    def _publish_unless_done(self, dataset: Dataset, days: Sequence[date], pinned: Pinned) -> set[date]:
+        """The days that were published; none if a backfill beside this one was quicker. Raises `PublicationRefused`."""
+        made = self.recompute(dataset, days, pinned.snapshot_id)
+        try:
+            return set(self.publish(dataset, days[0], made.run).days)
+        except PublicationRefused:
+            current = current_publications(self.client, dataset.name)
+            left, *_ = to_do(days, pinned, current, self.rules.definition)
+            if left:
+                raise
+            return set()
 
     def backfill_features(self, days: Collection[date]) -> list[FeatureLoad]:
         """Makes and loads the features of days, oldest first, with those that were computed with them."""

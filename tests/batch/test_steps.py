@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
@@ -215,6 +218,48 @@ def test_a_backfill_needs_no_stream_goes_on_where_one_died_and_does_no_day_twice
     assert (rest.published, rest.in_place) == ((DAY,), (before,))
     assert steps.backfill(events, [before, DAY], 1).published == ()
     assert steps.client.command("SELECT count() FROM batch_publications") == 2
+
+
+def test_f21_two_backfills_of_one_span_publish_every_day_and_nobody_reads_half_of_one(
+    steps: Steps, log: TestTopic
+) -> None:
+    events, own = of("events", log), steps.settings
+    days = [DAY - timedelta(days=ago) for ago in range(4)]
+    log.send({0: [click(own, f"s{day}", f"e{day}{n}", at(day, f"10:0{n}:00")) for day in days for n in range(5)]})
+    steps.land(events, CHUNK, accept_loss=False)
+
+    def backfill() -> set[date]:
+        with ExitStack() as resources:
+            one = Steps(own, lambda: datetime.now(UTC), resources).backfill(events, days, 1)
+        assert {*one.published, *one.in_place} == set(days)
+        return set(one.published)
+
+    with ThreadPoolExecutor(3) as together:
+        over = Event()
+        seen = together.submit(whole_days, own, over)
+        both = [together.submit(backfill) for _ in range(2)]
+        wait(both, 240)
+        over.set()
+        assert set().union(*(one.result(0) for one in both)) == set(days)
+        assert seen.result(60) == {(1, 5)}
+    published = steps.client.query_arrow("SELECT DISTINCT day FROM current_publications WHERE dataset = 'events'")
+    assert set(published["day"].to_pylist()) == set(days)
+
+
+def whole_days(settings: Settings, over: Event) -> set[tuple[int, int]]:
+    """Sessions and page views of the days that `daily_metrics` has, asked for again and again."""
+    seen: set[tuple[int, int]] = set()
+    with closing(connect(settings.clickhouse, "analyst")) as client:
+        while not over.wait(0.05) or not seen:
+            try:
+                rows = client.query_arrow("SELECT sessions, page_views FROM daily_metrics").to_pylist()
+            except DatabaseError as refused:
+                # A query that a publication came in the middle of is refused, and answered when it is asked again.
+                if "ask again" not in str(refused):
+                    raise
+                continue
+            seen |= {(row["sessions"], row["page_views"]) for row in rows}
+    return seen
 
 
 def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) -> None:
