@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from random import Random
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.messages import TRANSACTIONS, USER_EVENTS, Message
 from infra.send import NotDelivered, NoTopic, Sender, send_all
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.servers
 
 NOON = 1_750_000_000_000
 TAKEN = 5_000
+LEADER_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +41,19 @@ def simulated() -> list[Message]:
 def ends(consumer: Consumer, topic: str) -> list[TopicPartition]:
     """Where the partitions of a topic end now."""
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    found = [
-        (number, consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)) for number in partitions
-    ]
-    return [TopicPartition(topic, number, end) for number, (_, end) in found]
+    return [TopicPartition(topic, number, end(consumer, topic, number)) for number in partitions]
+
+
+def end(consumer: Consumer, topic: str, partition: int) -> int:
+    """Where a partition ends now; one that was just made may have no leader yet."""
+    deadline = time.monotonic() + LEADER_SECONDS
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def read(consumer: Consumer, begin: list[TopicPartition], count: int) -> list[tuple[int, str, bytes]]:
