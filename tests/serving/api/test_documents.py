@@ -83,14 +83,20 @@ def test_columns_are_read_from_the_tables_definition() -> None:
 
 
 def test_prometheus_counts_by_route_and_never_by_id(down: Server) -> None:
+    # Counters are those of the process: what other tests asked shows once this server has counted the same.
+    ask(down)
     before = requests(down)
-    down.operator.get("/v1/sessions/secret-session", from_="x")
-    down.http.get("/nowhere/secret-session")
-    # Counters are those of the process, in which other tests may have asked before.
-    known, unknown = ("GET", "/v1/sessions/{session_id}", "422"), ("GET", "none", "404")
+    ask(down)
     after = requests(down)
+    known, unknown = ("GET", "/v1/sessions/{session_id}", "422"), ("GET", "none", "404")
     assert (after[known] - before[known], after[unknown] - before[unknown]) == (1, 1)
     assert "secret-session" not in down.http.get("/metrics").text
+
+
+def ask(server: Server) -> None:
+    """One question that is wrong, and one that nobody answers, both with an id."""
+    server.operator.get("/v1/sessions/secret-session", from_="x")
+    server.http.get("/nowhere/secret-session")
 
 
 def requests(server: Server) -> Counter[tuple[str, ...]]:
