@@ -21,13 +21,13 @@ settings.load_profile("rivermeet")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave drawn examples and whole data sets out of the coverage, and let several processes begin with what is long.
 
     Examples run the same lines thousands of times, and to be watched costs them two thirds more. What they alone reach
     counts as not covered, so the coverage is at least what is reported.
     """
-    for item in items:
+    for item in () if config.getoption("no_cov", default=False) else items:
         if item.get_closest_marker("hypothesis") or item.get_closest_marker("real_data"):
             item.add_marker(pytest.mark.no_cover)
     if "PYTEST_XDIST_WORKER" in os.environ:
