@@ -9,7 +9,6 @@ Threads do not survive a fork: nothing is run here, only imported.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -18,15 +17,12 @@ import socket
 import sys
 from typing import Any
 
+from infra.stack.imports import load
+
 
 def main() -> None:
     """Import, then fork what is asked for until nobody can ask any more."""
-    # What is imported stays: looking for garbage in it takes time, and would later write into pages that are shared.
-    gc.disable()
-    for module in sys.argv[1:]:
-        importlib.import_module(module)
-    gc.freeze()
-    gc.enable()
+    load(sys.argv[1:])
     # Who ends must not stay as a zombie, which looks alive.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     request = _serve()

@@ -6,16 +6,15 @@ that died is never missing unnoticed. Configuration comes from the environment.
 
 from __future__ import annotations
 
-import gc
-import importlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.orm import configure_mappers
+
+from infra.stack.imports import load
 
 SHARED = (
     "airflow.cli.cli_parser",
@@ -49,7 +48,7 @@ PARTS = (
 
 def main() -> int:
     """Run the parts until one of them ends."""
-    _load(SHARED)
+    load(SHARED)
     configure_mappers()
     children = {_fork(part): part.arguments[0] for part in PARTS}
     pid, status = os.wait()
@@ -59,22 +58,13 @@ def main() -> int:
     return 1
 
 
-def _load(modules: Iterable[str]) -> None:
-    """Import what stays: looking for garbage in it, again and again while it grows, takes a third of the time."""
-    gc.disable()
-    for module in modules:
-        importlib.import_module(module)
-    gc.freeze()
-    gc.enable()
-
-
 def _fork(part: Part) -> int:
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        _load(part.modules)
+        load(part.modules)
         sys.argv = ["airflow", *part.arguments]
         from airflow.__main__ import main as airflow
 
