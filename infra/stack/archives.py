@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.jars import CASSANDRA, KAFKA, LOCK_SECONDS, REGISTRY, Bundle, Report, locked
-from infra.java import java
+from infra.java import dump_command
 from infra.settings import Settings
 from infra.stack import processes
 from infra.stack.errors import StackError
@@ -69,8 +69,7 @@ def _write_base(base: Path, draft: Path) -> None:
     if base.exists():
         return
     target = draft / base.name
-    dump = (str(java()), "-Xshare:dump", "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={target}")
-    subprocess.run(dump, capture_output=True, timeout=SECONDS, check=True)
+    subprocess.run(dump_command(target), capture_output=True, timeout=SECONDS, check=True)
     target.rename(base)
 
 
