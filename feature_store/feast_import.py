@@ -58,7 +58,7 @@ with _unchecked():
     from feast.online_response import OnlineResponse
     from feast.protos.feast.serving.ServingService_pb2 import FieldStatus, GetOnlineFeaturesResponse
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-    from feast.protos.feast.types.Value_pb2 import DoubleList, Map, StringList, Value
+    from feast.protos.feast.types.Value_pb2 import Map, Value
     from feast.type_map import feast_value_type_to_python_type
     from feast.types import Array, Bool, FeastType, Float64, Int64, String
 
@@ -70,7 +70,6 @@ __all__ = [
     "CassandraOnlineStore",
     "CassandraOnlineStoreConfig",
     "ClickhouseSource",
-    "DoubleList",
     "Entity",
     "EntityKey",
     "FeastType",
@@ -92,7 +91,6 @@ __all__ = [
     "RepoConfig",
     "RequestSource",
     "String",
-    "StringList",
     "Value",
     "ValueType",
     "connection_utils",

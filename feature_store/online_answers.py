@@ -27,7 +27,8 @@ from feature_store.feast_import import (
 Found = tuple[datetime | None, Mapping[str, Value] | None]
 """A view's value of an entity, with its event time in UTC; None and None where there is none."""
 
-_EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+"""Without a zone, as the driver gives times; they are UTC."""
 _NOTHING: Mapping[str, Value] = Map().val
 _NULL = Value()
 _PLAIN = frozenset({"string_val", "int64_val", "double_val", "bool_val", "int32_val", "float_val"})
@@ -82,7 +83,7 @@ def _times(events: Iterable[datetime | None]) -> bytes:
     """The event times that all columns of a view share, encoded once."""
     column = FeatureVector()
     for event in events:
-        since = (_EPOCH if event is None else event.replace(tzinfo=None)) - _EPOCH
+        since = (EPOCH if event is None else event.replace(tzinfo=None)) - EPOCH
         column.event_timestamps.add(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
     encoded: bytes = column.SerializeToString()
     return encoded

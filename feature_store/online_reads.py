@@ -10,9 +10,8 @@ from functools import cached_property
 from cassandra.cluster import ResponseFuture
 
 from feature_store.feast_import import FeatureView, Map
-from feature_store.online_answers import Found
+from feature_store.online_answers import EPOCH, Found
 
-_EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 _Stored = tuple[datetime, bytes | None]
 """Event time, of which the driver gives UTC without saying so, and features."""
 
@@ -26,7 +25,7 @@ class Asked:
 
     def found(self, view: FeatureView, now: float) -> list[Found]:
         """A view's values in the order of the keys, those that are young enough now (seconds since 1970)."""
-        oldest = datetime.fromtimestamp(now, UTC).replace(tzinfo=None) - view.ttl if view.ttl else _EPOCH
+        oldest = datetime.fromtimestamp(now, UTC).replace(tzinfo=None) - view.ttl if view.ttl else EPOCH
         return [_value(self._rows.get((key, view.name)), oldest) for key in self.keys]
 
     @cached_property
