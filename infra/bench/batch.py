@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -210,14 +210,15 @@ def _watched(home: Path, spent: Spent) -> Iterator[None]:
     """Measures what happens meanwhile."""
     servers = {process.pid for running in find(home).values() for process in running.members}
     done = threading.Event()
-    before = _cpu(servers)
+    before = _cpu(_ours(servers))
     seen = dict(before)
 
     def watch() -> None:
         while not done.wait(0.2):
-            spent.peak_mb = max(spent.peak_mb, sum(_memory(one) for one in _ours(servers)))
+            ours = _ours(servers)
+            spent.peak_mb = max(spent.peak_mb, sum(_memory(one) for one in ours))
             # Spark ends workers that idle, and nobody is told what they had used.
-            seen.update(_cpu(servers))
+            seen.update(_cpu(ours))
 
     watcher, begun = threading.Thread(target=watch, daemon=True), time.perf_counter()
     watcher.start()
@@ -227,7 +228,7 @@ def _watched(home: Path, spent: Spent) -> Iterator[None]:
         spent.seconds = time.perf_counter() - begun
         done.set()
         watcher.join()
-        seen.update(_cpu(servers))
+        seen.update(_cpu(_ours(servers)))
         spent.cpu_seconds = sum(used - before.get(pid, 0.0) for pid, used in seen.items())
 
 
@@ -243,10 +244,10 @@ def _memory(process: psutil.Process) -> float:
         return 0.0
 
 
-def _cpu(servers: set[int]) -> dict[int, float]:
+def _cpu(processes: Iterable[psutil.Process]) -> dict[int, float]:
     """Seconds of CPU by process, of those that are there."""
     spent = {}
-    for process in _ours(servers):
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
             spent[process.pid] = times.user + times.system
