@@ -18,6 +18,7 @@ from infra.clients.clickhouse import Client, connect, select
 from schemas.tables.features import FEATURE_TABLES, USER_FEATURES
 from schemas.tables.lake import LakeTable, to_arrow
 from tests.batch.runs import migrated_warehouse
+from tests.support.clickhouse import clear
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
@@ -34,8 +35,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 @pytest.fixture
 def lake(tmp_path: Path, client: Client) -> Catalog:
-    for table in (*(table.name for table in FEATURE_TABLES), "feature_loads"):
-        client.command(f"TRUNCATE TABLE batch_{table}")
+    clear(client, [f"batch_{name}" for name in (*(table.name for table in FEATURE_TABLES), "feature_loads")])
     opened = open_catalog(LakeConfig(f"jdbc:sqlite:{tmp_path}/catalog.db", str(tmp_path / "warehouse")))
     create_tables(opened, FEATURE_TABLES)
     return opened

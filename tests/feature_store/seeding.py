@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from infra.clients.clickhouse import Client, insert
+from tests.support.clickhouse import clear as clear_tables
 
 _TIME = pl.Datetime("ms", "UTC")
 
@@ -52,5 +53,4 @@ def clear(client: Client) -> None:
     """Empty every table that loads and checks write."""
     tables = ("user_features", "product_features", "user_affinity", "product_pairs", "feature_loads")
     ours = ("live_sessions", "live_products", "gate", "materializations", "served", "consistency")
-    for name in (*(f"batch_{table}" for table in tables), *(f"feature_{table}" for table in ours)):
-        client.command(f"TRUNCATE TABLE {name}")
+    clear_tables(client, (*(f"batch_{table}" for table in tables), *(f"feature_{table}" for table in ours)))
