@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from infra.stack.forking import ForkServer
 from infra.stack.plan import Program, Service
 from infra.stack.processes import FORK_SERVER, end, find, has_ended, leader, log_tail
 from infra.stack.services.all import NODES
+from tests.infra.stack.waiting import until
 
 PROGRAMS = "tests.infra.stack.programs"
 TELL = Program(f"{PROGRAMS}:tell", ("one", "two"), (PROGRAMS,))
@@ -35,13 +35,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def forks(home: Path) -> Iterator[ForkServer]:
     with closing(ForkServer(home)) as forks:
         yield forks
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.02)
 
 
 def leaders(home: Path) -> dict[str, int | None]:

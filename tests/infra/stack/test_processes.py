@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from infra.stack.processes import SERVICE, STACK, Running, end, find, log_tail, start
+from tests.infra.stack.waiting import until
 
 SLEEP = "import time; time.sleep(300)"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); {SLEEP}"
@@ -28,13 +28,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def run(home: Path, service: str, program: str) -> int:
     return start(home, service, (sys.executable, "-c", program), {}).pid
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.02)
 
 
 def count(home: Path) -> int:
