@@ -41,7 +41,7 @@ def _own_settings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in free_port_environment().items():
             patch.setenv(name, value)
-        # Our servers live for minutes: better code would be ready when they end.
+        # Spark lives for minutes here: better code would be ready when it ends. Our servers never ask for it.
         patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
         yield
 
