@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 from uuid import uuid4
@@ -33,6 +32,7 @@ from infra.settings import ROOT
 from schemas.sessions import SessionRules
 from schemas.tables.features import USER_FEATURES
 from schemas.tables.lake import EVENTS
+from tests.batch.breaking import full_disk, rot, work_until_killed
 from tests.batch.logs import TestTopic, event, judge_json
 from tests.support.long import LONG, in_long_runs
 
@@ -40,8 +40,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 DAY = date(2026, 3, 2)
 LATER = datetime(2026, 3, 9, tzinfo=UTC)
-TOO_SMALL = 128 * 1024
-"""Bytes of a file: room for the catalog and its metadata, and none for the data of `many` events."""
 
 Dies = Callable[[str, int], int]
 
@@ -66,14 +64,7 @@ def results(tmp_path: Path) -> Results:
 
 @pytest.fixture
 def dies(config: SparkConfig, log: TestTopic, results: Results) -> Dies:
-    """Lands, or computes a day, in a process that is killed before it closes its n-th file; answers how it ended."""
-
-    def start(what: str, at: int) -> int:
-        lake = (config.lake.catalog_uri, config.lake.warehouse_uri)
-        command = [sys.executable, "-m", "tests.batch.mortal", *lake, log.bootstrap, log.name, results.root, what]
-        return subprocess.run([*command, str(at)], cwd=ROOT, timeout=120, check=False).returncode
-
-    return start
+    return partial(work_until_killed, config.lake, log, results.root)
 
 
 def some(session: str) -> list[bytes]:
@@ -152,17 +143,6 @@ def segments(config: SparkConfig) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | chosen, start_new_session=True)
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow beyond `TOO_SMALL`, which the system reports as it does a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (TOO_SMALL, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_f16_a_full_disk_stops_a_landing_which_has_landed_nothing(lander: Lander, log: TestTopic) -> None:
     log.send({0: many(3_000), 1: some("a")})
     with full_disk(), pytest.raises(NoSpace, match=r"no space left for file://.*\.parquet"):
@@ -206,10 +186,3 @@ def test_f26_a_file_that_is_gone_is_named(lander: Lander, log: TestTopic, result
     file.unlink()
     with pytest.raises(FileDamaged, match=f"{file.name} is missing"):
         recompute(lander, results).events([DAY])
-
-
-def rot(file: Path, at: int) -> None:
-    """Turns one bit."""
-    data = bytearray(file.read_bytes())
-    data[at] ^= 1
-    file.write_bytes(data)

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date
@@ -19,9 +18,11 @@ import pytest
 
 from infra.clients.clickhouse import connect
 from infra.settings import ROOT, ClickHouse
+from tests.batch.reading import Answer, Reader
 from tests.batch.runs import migrated_warehouse, write_run
 from tests.oracle.log import event
 from tests.oracle.records import LogRecord
+from tests.support.clickhouse import clear
 from tests.support.long import in_long_runs
 
 pytestmark = [
@@ -31,9 +32,6 @@ pytestmark = [
 ]
 
 DAY = date(2026, 3, 2)
-AGAIN = 3
-"""How often in a row a reader may be asked to ask again."""
-Answer = tuple[int, int, int]
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +44,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
 def results(tmp_path: Path, warehouse: ClickHouse) -> Path:
     """Finished runs 1, 2 and 3: of so many lake commits, with as many sessions of two page views each."""
     with closing(connect(warehouse, "admin")) as client:
-        for table in ("batch_events", "batch_sessions", "batch_products", "batch_publications", "batch_selections"):
-            client.command(f"TRUNCATE TABLE {table}")
+        clear(client, ("batch_events", "batch_sessions", "batch_products", "batch_publications", "batch_selections"))
     for run in (1, 2, 3):
         write_run(tmp_path, run, DAY, visits(run))
     return tmp_path
@@ -80,40 +77,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said.strip()
 
 
-class Reader(threading.Thread):
-    """Asks for the day again and again, and keeps every answer that differs from the one before."""
-
-    def __init__(self, settings: ClickHouse) -> None:
-        super().__init__(daemon=True)
-        self.settings, self.stopped, self.failure = settings, threading.Event(), ""
-        self.seen: list[Answer] = []
-
-    def run(self) -> None:
-        sql = "SELECT sessions, page_views, publication_version FROM daily_metrics WHERE day = '2026-03-02'"
-        with closing(connect(self.settings, "analyst")) as client:
-            refused = 0
-            while not self.stopped.wait(0.02):
-                try:
-                    rows = client.query_arrow(sql).to_pylist()
-                    refused = 0
-                except Exception as error:  # noqa: BLE001 - whatever it is, the test must hear of it
-                    refused += 1
-                    # A query that a publication came in the middle of is refused, and answered when it is asked again.
-                    if "ask again" in str(error) and refused <= AGAIN:
-                        continue
-                    self.failure = str(error)
-                    return
-                answers = [(row["sessions"], row["page_views"], row["publication_version"]) for row in rows]
-                if answers and self.seen[-1:] != answers:
-                    self.seen += answers
-
-    def stop(self) -> list[Answer]:
-        self.stopped.set()
-        self.join(60)
-        assert self.failure == ""
-        return self.seen
-
-
 @pytest.fixture
 def reader(warehouse: ClickHouse, results: Path) -> Iterator[Reader]:
     thread = Reader(warehouse)
@@ -124,10 +87,10 @@ def reader(warehouse: ClickHouse, results: Path) -> Iterator[Reader]:
 
 def check(seen: list[Answer], last: int) -> None:
     """Every answer was a whole version: as many page views as two per session; newer lake commits came later."""
-    assert all(views == 2 * sessions for sessions, views, _ in seen), seen
-    assert all(sessions == version >> 16 for sessions, _, version in seen), seen
-    assert [sessions for sessions, _, _ in seen] == sorted(sessions for sessions, _, _ in seen), seen
-    assert seen[-1][0] == last, seen
+    assert all(one.page_views == 2 * one.sessions for one in seen), seen
+    assert all(one.sessions == one.version >> 16 for one in seen), seen
+    assert [one.sessions for one in seen] == sorted(one.sessions for one in seen), seen
+    assert seen[-1].sessions == last, seen
 
 
 def pointers(warehouse: ClickHouse) -> int:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from threading import Event
+from uuid import uuid4
 
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
 from batch.cli import Code
 from batch.datasets import DATASETS, Dataset
+from batch.files import FileDamaged, NoSpace
 from batch.maintenance import Upkeep
 from batch.publication import NotYetPublishable, StalePublication
 from batch.publish import roll_up_missing
@@ -34,9 +36,11 @@ from infra.stack.prepare import migrate_clickhouse
 from schemas.codec import encode_record
 from schemas.registry import Registry
 from schemas.subjects import subject
-from schemas.topics import TRANSACTIONS, USER_EVENTS
+from schemas.topics import TRANSACTIONS, USER_EVENTS, Topic
+from tests.batch.breaking import full_disk, rot, work_until_killed
 from tests.batch.logs import TestTopic
-from tests.support.clickhouse import running_owner
+from tests.batch.reading import Answer, Reader
+from tests.support.clickhouse import clear, running_owner
 from tests.support.stack import RunStack
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
@@ -74,8 +78,7 @@ def settings(run_stack: RunStack, config: SparkConfig, warehouse: ClickHouse) ->
     migrate_clickhouse(own)
     shutil.rmtree(Path(config.lake.warehouse, "results"), ignore_errors=True)
     with closing(connect(warehouse, "admin")) as client:
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table}")
+        clear(client, TABLES)
     return own
 
 
@@ -92,12 +95,25 @@ def log(topic: Callable[[int], TestTopic]) -> TestTopic:
     return topic(2)
 
 
+@pytest.fixture
+def reader(settings: Settings) -> Iterator[Reader]:
+    thread = Reader(settings.clickhouse)
+    thread.start()
+    yield thread
+    thread.stop()
+
+
 def of(name: str, log: TestTopic) -> Dataset:
     return replace(DATASETS[name], topic=replace(DATASETS[name].topic, name=log.name))
 
 
 def at(day: date, clock: str) -> int:
     return int(datetime.fromisoformat(f"{day}T{clock}+00:00").timestamp() * 1000)
+
+
+@cache
+def schema_ids(url: str, topic: Topic) -> Mapping[int, int]:
+    return Registry(url).register(topic)
 
 
 def click(settings: Settings, session: str, event: str, time: int, **more: str | None) -> bytes:
@@ -114,7 +130,7 @@ def click(settings: Settings, session: str, event: str, time: int, **more: str |
         "receivedAt": None,
         "experiments": {},
     }
-    return encode_record(record, version, Registry(settings.registry.url).register(USER_EVENTS)[version.version])
+    return encode_record(record, version, schema_ids(settings.registry.url, USER_EVENTS)[version.version])
 
 
 def order(settings: Settings, transaction: str, time: int, status: str = "completed") -> bytes:
@@ -131,7 +147,7 @@ def order(settings: Settings, transaction: str, time: int, status: str = "comple
         "timestamp": time,
         "tenantId": "default",
     }
-    return encode_record(record, version, Registry(settings.registry.url).register(TRANSACTIONS)[version.version])
+    return encode_record(record, version, schema_ids(settings.registry.url, TRANSACTIONS)[version.version])
 
 
 def count(steps: Steps, table: str, version: int) -> int:
@@ -221,7 +237,7 @@ def test_a_backfill_needs_no_stream_goes_on_where_one_died_and_does_no_day_twice
 
 
 def test_f21_two_backfills_of_one_span_publish_every_day_and_nobody_reads_half_of_one(
-    steps: Steps, log: TestTopic
+    steps: Steps, log: TestTopic, reader: Reader
 ) -> None:
     events, own = of("events", log), steps.settings
     days = [DAY - timedelta(days=ago) for ago in range(4)]
@@ -234,32 +250,40 @@ def test_f21_two_backfills_of_one_span_publish_every_day_and_nobody_reads_half_o
         assert {*one.published, *one.in_place} == set(days)
         return set(one.published)
 
-    with ThreadPoolExecutor(3) as together:
-        over = Event()
-        seen = together.submit(whole_days, own, over)
+    with ThreadPoolExecutor(2) as together:
         both = [together.submit(backfill) for _ in range(2)]
-        wait(both, 240)
-        over.set()
-        assert set().union(*(one.result(0) for one in both)) == set(days)
-        assert seen.result(60) == {(1, 5)}
+        assert set().union(*(one.result(240) for one in both)) == set(days)
+    seen = reader.stop()
+    assert {(one.sessions, one.page_views) for one in seen} == {(1, 5)}
+    assert {one.day for one in seen} == set(days)
     published = steps.client.query_arrow("SELECT DISTINCT day FROM current_publications WHERE dataset = 'events'")
     assert set(published["day"].to_pylist()) == set(days)
 
 
-def whole_days(settings: Settings, over: Event) -> set[tuple[int, int]]:
-    """Sessions and page views of the days that `daily_metrics` has, asked for again and again."""
-    seen: set[tuple[int, int]] = set()
-    with closing(connect(settings.clickhouse, "analyst")) as client:
-        while not over.wait(0.05) or not seen:
-            try:
-                rows = client.query_arrow("SELECT sessions, page_views FROM daily_metrics").to_pylist()
-            except DatabaseError as refused:
-                # A query that a publication came in the middle of is refused, and answered when it is asked again.
-                if "ask again" not in str(refused):
-                    raise
-                continue
-            seen |= {(row["sessions"], row["page_views"]) for row in rows}
-    return seen
+def test_i4_what_befalls_the_lake_never_reaches_a_reader(
+    steps: Steps, log: TestTopic, reader: Reader, config: SparkConfig
+) -> None:
+    events, own = of("events", log), steps.settings
+    log.send({0: [click(own, "a", "1", at(DAY, "10:00:00")), click(own, "a", "2", at(DAY, "10:01:00"))]})
+    first = steps.run(events, [DAY], CHUNK, accept_loss=False).published
+
+    log.send({0: [click(own, uuid4().hex, uuid4().hex, at(DAY, "11:00:00")) for _ in range(6_000)]})
+    with full_disk(), pytest.raises(NoSpace):
+        steps.land(events, CHUNK, accept_loss=False)
+    steps.land(events, CHUNK, accept_loss=False)
+    with full_disk(), pytest.raises(NoSpace):
+        steps.recompute(events, [DAY])
+    file = max(Path(config.lake.warehouse).rglob("events/**/*.parquet"), key=lambda one: one.stat().st_size)
+    rot(file, 5)
+    with pytest.raises(FileDamaged):
+        steps.recompute(events, [DAY])
+    rot(file, 5)
+    results = f"{config.lake.warehouse_uri}/results"
+    assert work_until_killed(config.lake, log, results, str(DAY), 2) == -signal.SIGKILL
+
+    second = steps.run(events, [DAY], CHUNK, accept_loss=False).published
+    whole = [Answer(DAY, 1, 2, first.version), Answer(DAY, 6_001, 6_002, second.version)]
+    assert reader.stop() == whole
 
 
 def test_orders_are_published_by_the_same_steps(steps: Steps, log: TestTopic) -> None:
