@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,9 +31,12 @@ VIEWS = (
 _RAISE = "toUInt8(message)"
 
 
-def statements(rules: SessionRules | None = None) -> list[tuple[str, str]]:
-    """(name, CREATE OR REPLACE VIEW ...); `rules` are those by which sessions end."""
-    filling = _filling(rules or SessionRules())
+def statements(publication_parts: Mapping[str, str], rules: SessionRules | None = None) -> list[tuple[str, str]]:
+    """(name, CREATE OR REPLACE VIEW ...); `rules` are those by which sessions end.
+
+    `publication_parts` are how the merged views know what is published, and what is missing.
+    """
+    filling = {**publication_parts, **_filling(rules or SessionRules())}
     return [(name, _create(name, filling)) for name in VIEWS]
 
 

@@ -17,7 +17,7 @@ from serving import dictionary, hot, journeys
 
 _FOLDER = Path(__file__).parent / "views"
 
-INTERNAL = ("current_publications", "holes", "closed_figures", "open_figures")
+INTERNAL = ("current_publications", "found_holes", "closed_figures", "open_figures")
 """Views that others are made of, in the order in which they depend on each other."""
 
 ANALYST = (
@@ -66,13 +66,13 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     """(name, CREATE OR REPLACE ...) of every view, in an order in which they can be created in that database."""
     filling, pinned = _filling(database), _filling(database, pinned=True)
     internal = [(name, _create(name, filling)) for name in INTERNAL]
-    views = [(name, _create(name, filling)) for name in ANALYST]
+    views = [(name, _create(name, filling)) for name in ("holes", *ANALYST)]
     at = [(f"{name}_at", _create(_pinned(name), pinned, f"{name}_at")) for name in PINNED]
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
     known = dictionary.described()
     said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS) if name in known]
     dictionaries = [(name, _fill(_read(f"parts/{name}"), filling)) for name in DICTIONARIES]
-    return [*internal, *dictionaries, *views, *at, *analyses, *hot.statements(), *said]
+    return [*internal, *dictionaries, *views, *at, *analyses, *hot.statements(filling), *said]
 
 
 def _create(name: str, filling: dict[str, str], view: str = "") -> str:
@@ -125,6 +125,7 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
         "speed_version": version,
         "holes": _read("parts/holes").strip(),
+        "hole_rows": "arrayZip(missing[1].1, missing[1].3, missing[1].4, missing[1].2)",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "pointer": _fill(_read("parts/pointer"), {"selection": _SELECTION}).rstrip(),
         "state": STATE,

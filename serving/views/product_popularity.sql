@@ -1,4 +1,7 @@
 -- What was done with a product in five minutes of event time, and what was sold of it: completed orders, gross, by currency.
+WITH
+{events_published},
+{events_missing}
 SELECT
     tenant_id,
     day,
@@ -15,14 +18,13 @@ FROM
         tenant_id, day, toDateTime64(window_start, 3, 'UTC') AS window_start, product_id, {counters}, toInt64(0) AS units, {no_revenue} AS revenue_minor,
         'speed' AS layer, toUInt64(0) AS publication_version
     FROM (SELECT * FROM speed_products FINAL)
-    WHERE day NOT IN (SELECT day FROM current_publications WHERE dataset = 'events')
+    WHERE {open}
     UNION ALL
     SELECT
         tenant_id, day, toDateTime64(toStartOfFiveMinutes(event_time), 3, 'UTC') AS window_start, assumeNotNull(fact.product_id) AS product_id,
         {counter_facts}, toInt64(0) AS units, {no_revenue} AS revenue_minor, layer, publication_version
     FROM events AS fact
-    WHERE day IN (SELECT day FROM current_publications WHERE dataset = 'events')
-        AND fact.product_id IS NOT NULL AND event_type IN ({counted_types})
+    WHERE NOT ({open}) AND fact.product_id IS NOT NULL AND event_type IN ({counted_types})
     UNION ALL
     SELECT
         tenant_id, day, toDateTime64(toStartOfFiveMinutes(order_time), 3, 'UTC') AS window_start, item.product_id AS product_id,
@@ -36,7 +38,7 @@ FROM
         toString({raise}) AS tenant_id, day, toDateTime64({raise}, 3, 'UTC') AS window_start, toString({raise}) AS product_id,
         {counter_raises}, toInt64({raise}) AS units, {no_revenue} AS revenue_minor, toString({raise}) AS layer,
         toUInt64({raise}) AS publication_version
-    FROM holes
-    WHERE dataset = 'events' AND {raise} = 0
+    FROM {holes}
+    WHERE {raise} = 0
 ) AS part
 GROUP BY tenant_id, day, window_start, product_id

@@ -140,7 +140,7 @@ def connected_days(store: Store) -> Iterator[None]:
 
 def errors_at_holes(store: Store) -> AbstractContextManager[object]:
     """An answer says nothing of what is missing."""
-    return changed_view(store, "holes", lambda sql: sql + " LIMIT 0")
+    return changed_view(store, "found_holes", lambda sql: sql + " LIMIT 0")
 
 
 def wait_at_holes(store: Store) -> AbstractContextManager[object]:

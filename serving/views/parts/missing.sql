@@ -1,7 +1,7 @@
-    -- The holes of dataset {dataset}, as (days, messages). They are looked for only where there may be some: where the speed
+    -- The holes of dataset {dataset}, as (days, messages, partitions, kinds). They are looked for only where there may be some: where the speed
     -- store begins past records, or has a partition that not every cut has.
     (
-        SELECT groupArray((dictGet('{database}.holes_of', 'days', dataset), dictGet('{database}.holes_of', 'messages', dataset)))
+        SELECT groupArray(dictGet('{database}.holes_of', ('days', 'messages', 'partitions', 'kinds'), dataset))
         FROM
         (
             SELECT materialize('{dataset}') AS dataset, max(complete_from) AS begun, groupUniqArray(log_partition) AS partitions
