@@ -52,10 +52,17 @@ def cut_at_day_change(fetched: Slice, append_floor: int, limits: SliceLimits) ->
     `fetched.append_times` are the broker's own; those of the answer are made monotone. `append_floor` is the greatest
     append time (ms) of any record before the fetch, 0 if there is none. The slices tile the range of the fetch.
     """
-    times = list(accumulate(fetched.append_times, max, initial=append_floor))[1:]
+    times = _monotone(fetched.append_times, append_floor)
     starts = list(_starts(fetched, times, limits))
     ends = [*starts[1:], len(times)]
     return [_piece(fetched, times, start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def _monotone(times: list[int], floor: int) -> list[int]:
+    """Each time, or the greatest before it; they are so already unless the broker's clock went back."""
+    if times[0] >= floor and times == sorted(times):
+        return times
+    return list(accumulate(times, max, initial=floor))[1:]
 
 
 def _starts(fetched: Slice, times: list[int], limits: SliceLimits) -> Iterator[int]:

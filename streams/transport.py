@@ -139,7 +139,9 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         return []
 
     async def _take(self, tp: TP, reading: Reading, fetched: Sequence[Any]) -> list[Slice]:
-        records = [record for record in fetched if record.offset >= reading.position]
+        records = fetched
+        if fetched[0].offset < reading.position:
+            records = [record for record in fetched if record.offset >= reading.position]
         by_producer = next((record for record in records if record.timestamp_type != LOG_APPEND_TIME), None)
         if by_producer:
             raise NotAppendTime(tp.topic, tp.partition, by_producer.offset)

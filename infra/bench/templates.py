@@ -45,16 +45,15 @@ _SUBJECTS = {USER_EVENTS.name: "user-event", TRANSACTIONS.name: "transaction"}
 
 @dataclass(frozen=True)
 class Templates:
-    """Encoded records of one topic, end to end in `data`, and where each has what a copy replaces.
+    """Encoded records of one topic, and where each has what a copy replaces.
 
-    `starts`, `lengths`: the record's bytes; `visit`: which visit it belongs to, ascending; `offset_ms`: its time since
-    the visit began; `session`, `record`, `time`: places within `data` of the session id, of the record's own id and of
-    the time (-1 where there is none); `user_partition_key`: for topics partitioned by user.
+    `lengths`: the record's bytes; `visit`: which visit it belongs to, ascending; `offset_ms`: its time since the visit
+    began; `session`, `record`, `time`: places within the record of the session id, of the record's own id and of the
+    time (-1 where there is none); `user`: whose it is.
     """
 
     topic: str
-    data: Bytes
-    starts: Ints
+    records: tuple[bytes, ...]
     lengths: Ints
     visit: Ints
     offset_ms: Ints
@@ -125,12 +124,10 @@ class _Builder:
 
     def build(self) -> Templates:
         lengths = np.array([len(record) for record in self._records], np.int64)
-        starts = np.cumsum(lengths) - lengths
         visit, offset, session, record, time = np.array(self._places, np.int64).reshape(-1, 5).T
         return Templates(
             self._topic,
-            np.frombuffer(b"".join(self._records), np.uint8),
-            starts,
+            tuple(self._records),
             lengths,
             visit,
             offset,

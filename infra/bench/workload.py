@@ -121,7 +121,7 @@ class _Plan:
         lengths = t.lengths[chosen]
         ends = np.cumsum(lengths)
         begins = ends - lengths
-        data = t.data[np.repeat(t.starts[chosen] - begins, lengths) + np.arange(ends[-1])]
+        data = np.frombuffer(bytearray().join([t.records[number] for number in chosen.tolist()]), np.uint8)
         sessions, records = _hex(self._visit[first:last], 1), _hex(self._ident[first:last], 2)
         _patch(data, begins + t.time[chosen], zigzag6(self._time[first:last]), TIME_BYTES)
         _patch(data, begins + t.record[chosen], records, ID_DIGITS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from infra.allocation import MEMORY_KEPT
 from infra.stack import processes
 from infra.stack.errors import ServiceFailedError
 from infra.stack.plan import Program
@@ -54,7 +55,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         ours.settimeout(IMPORT_SECONDS)
         argv = (sys.executable, "-m", "infra.stack.forkserver", *modules)
-        environment = {"RIVERMEET_HOME": str(self._home)}
+        environment = {"RIVERMEET_HOME": str(self._home), **MEMORY_KEPT}
         with theirs:
             processes.start(self._home, processes.FORK_SERVER, argv, environment, stdin=theirs.fileno())
         return ours

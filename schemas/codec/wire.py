@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from schemas.avro_types import Record, UnsupportedSchema, parse
 from schemas.reasons import Reason
@@ -100,15 +102,15 @@ class Headers:
 
 def read_headers(values: Sequence[bytes | None]) -> Headers:
     """Read all headers at once."""
-    array = pa.array(values, pa.large_binary())
-    offsets = np.frombuffer(array.buffers()[1], np.int64, len(array) + 1)
-    data = memoryview(array.buffers()[2] if offsets[-1] else b"")
-    lengths = np.diff(offsets)
+    is_null = np.fromiter(map(operator.is_, values, repeat(None)), np.bool_, len(values))
+    present = [value or b"" for value in values] if is_null.any() else cast("Sequence[bytes]", values)
+    lengths = np.fromiter(map(len, present), np.int64, len(present))
+    data = memoryview(b"".join(present))
     short = lengths < HEADER_BYTES
-    magic, ids = _fields(data, offsets[:-1], short)
+    magic, ids = _fields(data, np.cumsum(lengths) - lengths, short)
     # From the last to the first, so that the first fault of a header is the one that stays.
-    faults = np.zeros(len(array), np.int8)
-    found = (np.asarray(array.is_null()), lengths > MAX_RECORD_BYTES, short, magic != 0, ids < 0)
+    faults = np.zeros(len(values), np.int8)
+    found = (is_null, lengths > MAX_RECORD_BYTES, short, magic != 0, ids < 0)
     for place in range(len(HEADER_FAULTS), 0, -1):
         faults[found[place - 1]] = place
     return Headers(ids, faults, lengths, data)

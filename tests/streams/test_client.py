@@ -1,0 +1,55 @@
+"""Records by whole batches are those that the client itself gives one by one."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from streams.client import RawRecords
+
+_LZ4 = 3
+_PARTITION = TopicPartition("user-events", 0)
+
+
+def _batch(first: int, count: int) -> bytes:
+    """A batch as a broker has it: its offsets begin where it lies in the log."""
+    builder = DefaultRecordBatchBuilder(2, _LZ4, 0, -1, -1, 0, 1 << 20)
+    for number in range(count):
+        builder.append(number, 1_700_000_000_000, b"%d" % (first + number), b"v" * 40, [])
+    built = bytes(builder.build())
+    return first.to_bytes(8, "big") + built[8:]
+
+
+_FETCHED = _batch(100, 7) + _batch(107, 1) + _batch(120, 5)
+"""Nothing lies at 108 to 119: compaction took it."""
+
+
+def _reader(kind: type[PartitionRecords], begin: int, fetched: bytes = _FETCHED) -> PartitionRecords:
+    return kind(_PARTITION, MemoryRecords(fetched), [], begin, None, None, True, 0)
+
+
+@pytest.mark.parametrize("most", [None, 1, 3, 7, 100])
+@pytest.mark.parametrize("begin", [100, 103, 107, 110, 121])
+def test_batches_give_the_same_records_from_any_offset_in_parts_of_any_size(begin: int, most: int | None) -> None:
+    one_by_one = _reader(PartitionRecords, begin)
+    expected = [(record.offset, record.key, record.value) for record in one_by_one]
+    records, found = _reader(RawRecords, begin), []
+    while not records.done:
+        part = records.take(most)
+        found += [(record.offset, record.key, record.value) for record in part]
+        assert most is None or len(part) <= most
+        assert found == expected[: len(found)]
+        assert all(offset < records.next_fetch_offset for offset, *_ in found)
+        assert records.next_fetch_offset <= (expected[len(found)][0] if found != expected else 125)
+    assert found == expected
+    assert records.next_fetch_offset == one_by_one.next_fetch_offset == 125
+
+
+def test_a_damaged_batch_is_no_records() -> None:
+    damaged = _FETCHED[:-1] + bytes([_FETCHED[-1] ^ 1])
+    with pytest.raises(CorruptRecordException):
+        _reader(RawRecords, 100, damaged).take(None)
