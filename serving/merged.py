@@ -57,6 +57,13 @@ STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 
 _SELECTION = "sipHash64(sequence, version, publication_id)"
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
+_FROM, _TO = "{from_time:DateTime64(3, 'UTC')}", "{to_time:DateTime64(3, 'UTC')}"
+_POPULAR_FACTS = (
+    f"day BETWEEN toDate({_FROM}) AND toDate({_TO}) AND event_time >= {_FROM} AND event_time < {_TO}"
+    f" AND product_id IS NOT NULL AND event_type != 'search' AND {journeys.OF_TENANT}"
+    " AND ({category:String} = '' OR startsWith(properties['category'], {category:String}))"
+)
+"""Facts that `top_products` counts. Without a category the properties, which are long, are not read."""
 
 PINNED = ("events", "sessions", "orders", "product_daily", "daily_metrics", "daily_revenue")
 """Views that also exist as `<name>_at(published_until = ...)`: what had been published at that moment alone."""
@@ -107,6 +114,8 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
         **_column_parts(),
         **_metric_parts(),
         "raise": _RAISE,
+        "days_of_times": f"day BETWEEN toDate({_FROM}) AND toDate({_TO})",
+        "popular_facts": _POPULAR_FACTS,
         "funnel_levels": journeys.levels(journeys.VISITOR, journeys.SEGMENT, journeys.OF_TENANT),
         "retention_seen": journeys.seen(journeys.OF_TENANT),
     }
@@ -158,7 +167,7 @@ def _column_parts() -> dict[str, str]:
         "group_defaults": _list(_default(SESSION_COLUMNS[column]) for column in GROUP),
         "session_columns": _list(sessions),
         "session_defaults": _list(_default(SESSION_COLUMNS[column]) for column in sessions),
-        "nested_session_columns": _list(f"session.{column} AS {column}" for column in sessions),
+        "session_arrays": _list(f"sessions.{column} AS {column}" for column in sessions),
         "counters": _list(COUNTERS),
         "counter_sums": _list(f"sum(part.{name}) AS {name}" for name in COUNTERS),
         "counter_facts": _list(f"toUInt64(event_type = '{kind}') AS {name}" for name, kind in COUNTERS.items()),

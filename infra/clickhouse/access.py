@@ -69,6 +69,10 @@ _EVERYONE = {
     "async_insert": "0",
     "default_normal_view_sql_security": "DEFINER",
 }
+READING = {"analyzer_inline_views": "1"}
+"""What makes views cheaper to ask (ClickHouse 26.4 and later): a view is analysed as a part of the query that names it,
+so that columns which the query leaves out cost less."""
+
 _OBJECTS = (
     "SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, DROP TABLE, DROP VIEW,"
     " DROP DICTIONARY, UNDROP TABLE, TRUNCATE, OPTIMIZE, SHOW, dictGet, SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM VIEWS"
@@ -100,7 +104,7 @@ PROFILES = {
         Profile(
             "analyst",
             (*(f"SELECT, SHOW ON rivermeet.{view}" for view in ANALYST_VIEWS), "SHOW DATABASES ON *.*"),
-            _EVERYONE,
+            {**_EVERYONE, **READING},
             {
                 "max_execution_time": "30",
                 "max_memory_usage": str(1 << 30),

@@ -14,12 +14,13 @@ WHERE (day, version) IN published.1
 UNION ALL
 SELECT
     {group_columns},
-    {nested_session_columns},
+    {session_columns},
     day,
     'speed' AS layer,
     {speed_version} AS publication_version
-FROM (SELECT * FROM speed_sessions FINAL WHERE {answers})
-ARRAY JOIN sessions AS session
+FROM speed_sessions FINAL
+ARRAY JOIN {session_arrays}
+WHERE {answers}
 UNION ALL
 SELECT
     {group_defaults},

@@ -10,6 +10,8 @@ from typing import Any, cast
 import clickhouse_connect
 import polars as pl
 
+from infra.clickhouse.access import READING
+from infra.clickhouse.settings import set_statement
 from infra.clients.clickhouse import Client, migrate
 from schemas.tables import clickhouse_migrations
 from serving.merged import statements
@@ -67,5 +69,6 @@ def opened(folder: Path) -> Iterator[Store]:
     client.command("CREATE DATABASE IF NOT EXISTS rivermeet")
     client.command("USE rivermeet")
     migrate(cast("Client", client), clickhouse_migrations(), statements())
+    client.command(set_statement(READING))
     yield Store(cast("Client", client))
     client.close()
