@@ -43,6 +43,7 @@ class Entry:
 _ROWS = {
     "events": ("batch_events", "A used event; duplicates and dead letters are left out"),
     "sessions": ("batch_sessions", "A session, on the UTC day of its first event"),
+    "sessions_by_id": ("batch_sessions", "A session, as in view sessions, where it is looked up by its session id"),
     "orders": ("batch_orders", "A status change of an order, on its own UTC day"),
     "daily_breakdowns": ("batch_breakdowns", "A metric of a tenant's published UTC day within a member of a dimension"),
     "product_daily": ("batch_products", "A product of a tenant on a UTC day, by the day of the event"),

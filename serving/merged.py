@@ -23,6 +23,7 @@ INTERNAL = ("current_publications", "found_holes", "closed_figures", "open_figur
 ANALYST = (
     "events",
     "sessions",
+    "sessions_by_id",
     "orders",
     "product_daily",
     "daily_metrics",
@@ -167,6 +168,7 @@ def _column_parts() -> dict[str, str]:
         "group_defaults": _list(_default(SESSION_COLUMNS[column]) for column in GROUP),
         "session_columns": _list(sessions),
         "session_defaults": _list(_default(SESSION_COLUMNS[column]) for column in sessions),
+        "session_elements": _list(f"tupleElement(session, {n}) AS {column}" for n, column in enumerate(sessions, 1)),
         "session_arrays": _list(f"sessions.{column} AS {column}" for column in sessions),
         "counters": _list(COUNTERS),
         "counter_sums": _list(f"sum(part.{name}) AS {name}" for name in COUNTERS),

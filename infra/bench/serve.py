@@ -56,7 +56,7 @@ def questions(today: date, sessions_a_day: int) -> tuple[Question, ...]:
         ),
         Question("daily_metrics_today", lambda _: f"SELECT * FROM daily_metrics WHERE day = '{today}'"),
         Question("day_by_device", lambda draw: by_device.format(some_day(draw))),
-        Question("session_by_id", lambda draw: f"SELECT * FROM sessions WHERE session_id = '{session(draw)}'"),
+        Question("session_by_id", lambda draw: f"SELECT * FROM sessions_by_id WHERE session_id = '{session(draw)}'"),
         Question("top_products_hour", lambda _: f"SELECT * FROM top_products({hour}) LIMIT 10"),
     )
 

@@ -49,6 +49,7 @@ ANALYST_VIEWS = (
     "search_terms",
     "sessions",
     "sessions_at",
+    "sessions_by_id",
     "signals",
     "ticket_history",
     "tickets",

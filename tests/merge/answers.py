@@ -163,12 +163,10 @@ def orders_equal(readings: Readings, day: date, want: Answer) -> None:
 
 def sessions_equal(readings: Readings, day: date, want: Answer) -> None:
     expected = [asdict(session) for session in want.sessions]
-    got = (
-        [{name: _ms(row[name]) for name in expected[0]} for row in readings.of("sessions", day)]
-        if expected
-        else (readings.of("sessions", day))
-    )
-    _compare("sessions", day, _sorted(expected), _sorted(got))
+    for view in ("sessions", "sessions_by_id"):
+        rows = readings.of(view, day)
+        got = [{name: _ms(row[name]) for name in expected[0]} for row in rows] if expected else rows
+        _compare(view, day, _sorted(expected), _sorted(got))
 
 
 def products_equal(readings: Readings, day: date, want: Answer) -> None:

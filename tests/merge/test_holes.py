@@ -12,6 +12,7 @@ CONDITIONS = {
                "tenant_id = 't0'", "session_id = 's0'", "event_type = 'click'", "log_offset > 3", "layer = 'batch'",
                "user_id IS NULL", "mapContains(properties, 'x')", "event_time > '2020-01-01'"],
     "sessions": ["1", "tenant_id = 't0'", "converted", "NOT engaged", "page_views > 5", "session_id LIKE 's%'"],
+    "sessions_by_id": ["1", "tenant_id = 't0'", "session_id = 's0'", "converted", "layer = 'batch'"],
     "product_daily": ["1", "tenant_id = 't0'", "product_id = 'p0'", "views > 100", "layer = 'batch'"],
     "daily_metrics": ["1", "tenant_id = 't0'", "sessions > 1000", "layer = 'batch'", "conversion_rate > 0.5"],
 }  # fmt: skip
