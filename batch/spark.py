@@ -102,6 +102,7 @@ def spark_properties(config: SparkConfig) -> dict[str, str]:
         "spark.jars.ivy": str(config.ivy),
         "spark.local.dir": str(state / "spark"),
         "spark.log.level": "ERROR",
+        "spark.python.daemon.module": "batch.spark_daemon",
         f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -131,8 +132,11 @@ def spark_session(config: SparkConfig) -> Iterator[SparkSession]:
     """The session, stopped at the end. Sets the environment variables that Spark's launcher reads."""
     if not (config.java_home / "bin" / "java").exists():
         raise JavaMissing(config.java_home)
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    # Spark offers all its packages to Python too, whose imports would then look through jars, in every task.
+    SparkContext.PACKAGE_EXTENSIONS = (".zip", ".egg")
     os.environ["JAVA_HOME"] = str(config.java_home)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     if config.master.startswith("local"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -253,3 +254,8 @@ def test_the_same_snapshot_gives_identical_files(lander: Lander, log: TestTopic,
     for name in (file for files in first.files.values() for file in files):
         one, other = (Path(results.uri("events", run.run, name).removeprefix("file://")) for run in (first, second))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_no_task_of_spark_looks_for_imports_in_archives(spark: SparkSession) -> None:
+    [found] = spark.sparkContext.parallelize([0], 1).map(lambda _: sys.path).collect()
+    assert [place for place in found if place.endswith((".jar", ".zip"))] == []
