@@ -52,7 +52,7 @@ def main() -> None:
     producer = Producer(settings.kafka.client_config() | _PRODUCER)
     sent, events, began, spent, at = 0, 0, time.monotonic(), time.process_time(), time.time()
     for block in workload.blocks(min(_BLOCK, max(1, int(given.rate / 20))) if given.rate else _BLOCK):
-        _send(producer, block)
+        send(producer, block)
         sent += len(block)
         if block.topic == USER_EVENTS.name:
             events += len(block)
@@ -65,7 +65,11 @@ def main() -> None:
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-def _send(producer: Producer, block: Block) -> None:
+def send(producer: Producer, block: Block) -> None:
+    """Hands the records over, each to its partition; waits while the queue is full.
+
+    One by one: `produce_batch` has no place for a partition of a record.
+    """
     places = block.partitions.tolist()
     for key, value, partition in zip(block.keys, block.values, places, strict=True):
         while True:
