@@ -9,6 +9,7 @@ must be gone before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.distinct import Flags, Ints, begins, distinct
-from schemas.frames import TIMESTAMP
+from schemas.frames import TIMESTAMP, empty
 from schemas.sessions import SessionRules
 
 COUNTS: dict[str, str | None] = {
@@ -81,30 +82,47 @@ _NEVER = np.iinfo(np.int64).max
 
 def fragments_of(events: pl.DataFrame, group: Ints) -> pl.DataFrame:
     """Each event as a fragment (`FRAGMENT_COLUMNS`); `group` numbers the group of each."""
-    time, kind = pl.col("event_time").dt.timestamp("ms"), pl.col("event_type")
-    columns: dict[str, pl.Expr] = {"start": time, "end": time}
+    if not events.height:
+        return empty(FRAGMENT_COLUMNS)
+    of_lists = [
+        pl.Series("group", group, pl.Int64),
+        _perhaps(events, _PAGE, _PAGE_HASH).alias("pages"),
+        _perhaps(events, _PRODUCT, _PRODUCT_SEEN).alias("products"),
+        _texts(events["experiments"]).alias("experiments"),
+    ]
+    return events.select(*of_lists, *_PLAIN).select(*FRAGMENT_COLUMNS)
+
+
+_TIME, _KIND = pl.col("event_time").dt.timestamp("ms"), pl.col("event_type")
+_PAGE = pl.when(_KIND == "page_view").then(pl.col("page"))
+_PAGE_HASH = pl.col("page").hash(0) // (1 << (64 - _PAGE_BITS))
+_PRODUCT = pl.col("product_id")
+_PRODUCT_SEEN = pl.struct(value=_PRODUCT, at=_TIME, by="event_id")
+
+
+def _plain() -> Iterator[pl.Expr]:
+    """The columns of a fragment of one event that are no lists."""
+    kind = _KIND
+    yield from (_TIME.alias("start"), _TIME.alias("end"))
     for name, of in COUNTS.items():
-        columns[name] = pl.lit(1, pl.Int64) if of is None else (kind == of).cast(pl.Int64)
-    page = pl.when(kind == "page_view").then(pl.col("page"))
-    columns["pages"] = _perhaps(events, page, pl.col("page").hash(0) // (1 << (64 - _PAGE_BITS)))
-    product = pl.col("product_id")
-    columns["products"] = _perhaps(events, product, pl.struct(value=product, at=time, by="event_id"))
-    columns["experiments"] = pl.lit(_texts(events["experiments"]))
+        yield (pl.lit(1, pl.Int64) if of is None else (kind == of).cast(pl.Int64)).alias(name)
     for name, rule in ATTRIBUTES.items():
         has = pl.col(rule.column).is_not_null()
         has = has if rule.event_type is None else has & (kind == rule.event_type)
-        columns[name] = pl.when(has).then(pl.col(rule.column))
-        columns[f"{name}_at"] = pl.when(has).then(time)
-        columns[f"{name}_by"] = pl.col("event_id")
-    numbered = events.with_columns(pl.Series("group", group, pl.Int64))
-    return numbered.select("group", *[columns[name].alias(name) for name in FRAGMENT_COLUMNS if name != "group"])
+        yield pl.when(has).then(pl.col(rule.column)).alias(name)
+        yield pl.when(has).then(_TIME).alias(f"{name}_at")
+        yield pl.col("event_id").alias(f"{name}_by")
 
 
-def _perhaps(events: pl.DataFrame, condition: pl.Expr, value: pl.Expr) -> pl.Expr:
+_PLAIN = tuple(_plain())
+"""Made once: to build an expression takes longer than to apply it to the few events of a small tick."""
+
+
+def _perhaps(events: pl.DataFrame, condition: pl.Expr, value: pl.Expr) -> pl.Series:
     """A list of one value where the condition is not null, else an empty one."""
     has = condition.is_not_null()
     flags, values = events.select(has).to_series(), events.select(value.filter(has)).to_series()
-    return pl.lit(lists(values, flags.cast(pl.Int64).to_numpy()))
+    return lists(values, flags.cast(pl.Int64).to_numpy())
 
 
 def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, Ints]:
@@ -135,7 +153,14 @@ def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, In
         at, by = times[f"{name}_at"].to_numpy()[order], fragments[f"{name}_by"]
         decided = pl.DataFrame([fragments[part] for part in (name, f"{name}_at", f"{name}_by")])
         columns |= decided[pl.Series(_deciding(at, by, order, starts, rule.first))].to_dict()
-    return pl.DataFrame(columns).select(pl.col(name).cast(kind) for name, kind in FRAGMENT_COLUMNS.items()), session
+    return _typed(pl.DataFrame(columns)), session
+
+
+def _typed(folded: pl.DataFrame) -> pl.DataFrame:
+    """The columns in their order and types, most of which they have already."""
+    types = folded.schema
+    other = [pl.col(name).cast(kind) for name, kind in FRAGMENT_COLUMNS.items() if types[name] != kind]
+    return folded.with_columns(other).select(*FRAGMENT_COLUMNS)
 
 
 def _cut(group: Ints, start: Ints, end: Ints, rules: SessionRules) -> tuple[Ints, Flags]:

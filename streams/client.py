@@ -75,7 +75,8 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         fetcher.PartitionRecords, fetcher.FetchResult = RawRecords, RawResult  # the client has no other way to be told
-        consumer._fetch_max_wait_ms = int(transport.options.fetch_wait * 1000)  # Faust fixes it at 1,500
+        options = transport.options  # Faust fixes them at 1,500 ms and one byte
+        consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = int(options.fetch_wait * 1000), options.fetch_bytes
         return consumer
 
     async def committed(self, partitions: Collection[TP]) -> dict[TP, Committable]:

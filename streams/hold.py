@@ -38,11 +38,12 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """Times in seconds. `fetch_wait` is how long the broker may hold a fetch without data: a partition that gets data
-    meanwhile waits as long. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
+    """Times in seconds. The broker holds a fetch until it has `fetch_bytes`, at most `fetch_wait`: each partition in an
+    answer has a price of its own. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
 
     limits: SliceLimits = field(default_factory=SliceLimits)
-    fetch_wait: float = 0.1
+    fetch_wait: float = 0.05
+    fetch_bytes: int = 64 << 10
     commit_timeout: float = 5.0
     settle: float = 5.0
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import cast
 
 MS_PER_DAY = 86_400_000
 
@@ -35,7 +36,7 @@ class Slice:
     @property
     def size(self) -> int:
         """Bytes of all keys and values."""
-        return sum(map(_length, self.keys)) + sum(map(_length, self.values))
+        return _lengths(self.keys) + _lengths(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,11 @@ def _piece(fetched: Slice, times: list[int], start: int, end: int) -> Slice:
         keys=fetched.keys[start:end],
         values=fetched.values[start:end],
     )
+
+
+def _lengths(raws: list[bytes | None]) -> int:
+    present = cast("list[bytes]", raws if None not in raws else list(filter(None, raws)))
+    return sum(map(len, present))
 
 
 def _length(raw: bytes | None) -> int:

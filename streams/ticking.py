@@ -42,7 +42,7 @@ class TickPolicy:
     """
 
     interval: float = 0.2
-    share: float = 0.5
+    share: float = 0.8
     longest: float = 1.0
     enough: int = 40_000
     attempts: int = 5

@@ -1,20 +1,28 @@
-"""The fold alone, in one process: decode, sessions and 5-minute counts, with nothing written.
+"""The fold alone: decode, sessions and 5-minute counts, with nothing written.
 
-    python -m infra.bench.fold --events 2000000 --open 100000
+    python -m infra.bench.fold --events 2000000 --open 100000 --processes 2
 
 Prints one JSON object. `events_per_second` is by the clock, over the second half, when libraries are warm;
-`cpu_us` is CPU time of an event, by stage.
+`cpu_us` is CPU time of an event, by stage. With several processes each has partitions, and visits, of its own, as
+workers of one group have; all begin their second half at one moment, and the clock runs until the last has ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import resource
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +42,7 @@ from streams.stages import Stages
 
 _IDS = {("user-event", 1): 1, ("user-event", 2): 2, ("transaction", 1): 3, ("transaction", 2): 4}
 _WARM_TICKS = 3
+_LONGEST_SECONDS = 900
 
 
 def _schema(schema_id: int) -> WriterSchema:
@@ -101,32 +110,75 @@ class Fold:
             memory.windows.take_in(windows)
 
 
-def run(size: WorkloadSize, per_tick: int) -> dict[str, object]:
+@dataclass(frozen=True)
+class Part:
+    """One process of several: `meet` returns when all are ready for their second half."""
+
+    number: int = 0
+    of: int = 1
+    meet: Callable[[], object] = lambda: None
+
+
+def run(size: WorkloadSize, per_tick: int, part: Part = Part()) -> dict[str, Any]:
     """Folds the workload; figures are of the second half, when as many visits are open as there will be."""
-    partitions = {USER_EVENTS.name: USER_EVENTS.partitions, TRANSACTIONS.name: TRANSACTIONS.partitions}
+    partitions = {USER_EVENTS.name: USER_EVENTS.partitions // part.of, TRANSACTIONS.name: TRANSACTIONS.partitions}
     begin = time.time() - size.events / size.events_per_second
-    workload = Workload(size, 1, round(begin * 1_000), _IDS, partitions)
-    fold, log = Fold(), Log(USER_EVENTS.partitions)
+    workload = Workload(size, 1 + part.number, round(begin * 1_000), _IDS, partitions)
+    fold, log = Fold(), Log(partitions[USER_EVENTS.name])
     blocks = [block for block in workload.blocks(per_tick) if block.topic == USER_EVENTS.name]
     ticks = [log.slices(block) for block in blocks]
     warm = max(min(_WARM_TICKS, len(ticks) - 1), len(ticks) // 2)
     for tick in ticks[:warm]:
         fold.tick(tick)
     fold.stages.clear()
+    part.meet()
     began, events = time.monotonic(), sum(len(block) for block in blocks[warm:])
     for tick in ticks[warm:]:
         fold.tick(tick)
-    seconds = time.monotonic() - began
+    ended = time.monotonic()
     spent = {stage: round(cpu / events * 1e6, 3) for stage, cpu in fold.stages.items()}
     return {
-        "events_per_second": round(events / seconds),
+        "events_per_second": round(events / (ended - began)),
         "events_per_cpu_second": round(events / sum(fold.stages.values())),
         "cpu_us": {**spent, "all": round(sum(spent.values()), 3)},
         "groups_in_memory": len(fold.memory.sessions.seen),
         "memory_mib": fold.memory.bytes >> 20,
         "process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
         "load": os.getloadavg()[0],
+        "clock": (began, ended, events),
     }
+
+
+def run_together(size: WorkloadSize, per_tick: int, processes: int) -> dict[str, Any]:
+    """The same work by so many processes at once; CPU time and memory are those of the first."""
+    share = replace(
+        size,
+        events=size.events // processes,
+        open_visits=size.open_visits // processes,
+        events_per_second=size.events_per_second / processes,
+    )
+    context = multiprocessing.get_context("spawn")
+    barrier, found = context.Barrier(processes), context.Queue()
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # one process for each core
+    started = [
+        context.Process(target=_run_part, args=(share, per_tick, number, processes, barrier, found))
+        for number in range(processes)
+    ]
+    for process in started:
+        process.start()
+    figures = sorted((found.get(timeout=_LONGEST_SECONDS) for _ in started), key=itemgetter("number"))
+    for process in started:
+        process.join()
+    began, ended, events = zip(*(each["clock"] for each in figures), strict=True)
+    together = {"events_per_second": round(sum(events) / (max(ended) - min(began))), "processes": processes}
+    return {**figures[0], **together}
+
+
+def _run_part(
+    size: WorkloadSize, per_tick: int, number: int, of: int, barrier: Barrier, found: Queue[dict[str, Any]]
+) -> None:
+    part = Part(number, of, lambda: barrier.wait(_LONGEST_SECONDS))
+    found.put({**run(size, per_tick, part), "number": number})
 
 
 def main() -> None:
@@ -136,9 +188,11 @@ def main() -> None:
     parser.add_argument("--open", type=int, default=100_000)
     parser.add_argument("--products", type=int, default=10_000)
     parser.add_argument("--tick", type=int, default=50_000)
+    parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
     size = WorkloadSize(given.events, open_visits=given.open, products=given.products)
-    sys.stdout.write(json.dumps(run(size, given.tick)) + "\n")
+    found = run_together(size, given.tick, given.processes) if given.processes > 1 else run(size, given.tick)
+    sys.stdout.write(json.dumps({name: figure for name, figure in found.items() if name != "clock"}) + "\n")
 
 
 if __name__ == "__main__":

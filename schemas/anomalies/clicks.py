@@ -9,8 +9,10 @@ log do not depend on how it is cut, and what must be known of earlier clicks is 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -55,8 +57,9 @@ def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[p
     """
     new = keyed(clicks)
     touched = tail.filter(pl.col("key").is_in(new["key"].unique().implode())).with_columns(new=False)
-    dense = _dense(pl.concat([touched, new.with_columns(new=True)]), rules)
-    found = [row for part in dense.partition_by("run") for row in _rows(part, rules)]
+    dense = _dense(pl.concat([touched, new.with_columns(new=True)]), rules).sort("run", "log_offset")
+    runs = groupby(dense.iter_rows(named=True), itemgetter("run"))
+    found = [row for _, run in runs for row in _rows(run, rules)]
     return pl.DataFrame(found, schema=CANDIDATE_COLUMNS), _kept(pl.concat([tail, new]), rules)
 
 
@@ -81,8 +84,8 @@ def _dense(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
     return rows.filter((pl.len().over("run") >= rules.click_floor) & pl.col("new").any().over("run"))
 
 
-def _rows(run: pl.DataFrame, rules: AlertRules) -> Iterator[_Row]:
-    """Adds the clicks one by one in the order of the log; a row that one of them makes long enough is told.
+def _rows(run: Iterable[_Row], rules: AlertRules) -> Iterator[_Row]:
+    """Adds the clicks, which come in the order of the log; a row that one of them makes long enough is told.
 
     A cooldown is told once: the first candidate in it is the one that counts.
     """
@@ -90,7 +93,7 @@ def _rows(run: pl.DataFrame, rules: AlertRules) -> Iterator[_Row]:
     by_offset: dict[int, _Row] = {}
     row_of: dict[int, list[_Row]] = {}
     told: set[int] = set()
-    for click in run.sort("log_offset").iter_rows(named=True):
+    for click in run:
         parts = {id(row_of[other]): row_of[other] for other in _linked(added, by_offset, click, rules)}
         row, fresh = _joined(list(parts.values()), click, rules)
         row_of.update((member["log_offset"], row) for member in (row if len(parts) > 1 else [click]))

@@ -128,7 +128,7 @@ def _split(rows: Rows, lengths: Rows) -> Iterator[Rows]:
 def _decode_part(
     values: Sequence[bytes | None], rows: Rows, schema: WriterSchema, reader: Record, guard: bytes, rejects: Rejects
 ) -> Columns:
-    chosen = values if len(rows) == len(values) else [values[row] for row in rows.tolist()]
+    chosen = values if len(rows) == len(values) else list(map(values.__getitem__, rows.tolist()))
     good, array, refusals = decode_bulk(cast("Sequence[bytes]", chosen), schema.type, guard)
     for refusal in refusals:
         rejects.add(rows[[refusal.position]], refusal.reason, refusal.message)

@@ -117,7 +117,7 @@ async def test_a_tick_that_hangs_ends_the_worker() -> None:
 @pytest.mark.parametrize(("waiting", "begins"), [(3, 0.8), (10, 0.4)])
 async def test_slow_ticks_leave_time_to_others_until_many_records_wait(waiting: int, begins: float) -> None:
     engine = Scripted()
-    bench = Bench(engine, sleeps=100, enough=10)
+    bench = Bench(engine, sleeps=100, enough=10, share=0.5)
     await bench.deliver(0, 3)
     engine.gate.clear()
     running = asyncio.create_task(bench.ticker.run())
