@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from infra.clients.clickhouse import Client
 from schemas.metrics import GRAIN_KEYS, METRICS
+from tests.merge.store import BATCH, SPEED
 from tests.serving.api.conftest import NOW, Caller, Server
 from tests.serving.api.feed import Feed, at
+from tests.support.clickhouse import clear
 
 pytestmark = pytest.mark.servers
 DAY = date(2026, 3, 8)
@@ -19,8 +22,7 @@ TODAY = NOW.date()
 SPAN = {"from_": str(DAY), "to": str(TODAY)}
 
 
-@pytest.fixture
-def caller(feed: Feed, server: Server) -> Caller:
+def shop(feed: Feed) -> None:
     """Two closed days, the first of them published, and today. `a` buys, `b` looks, `c` looks and comes back."""
     feed.event(at(DAY, 9), sessionId="a1", userId="a")
     feed.event(at(DAY, 9, 1), sessionId="a1", userId="a", eventType="add_to_cart")
@@ -40,6 +42,17 @@ def caller(feed: Feed, server: Server) -> Caller:
     feed.apply()
     feed.publish("events", DAY)
     feed.publish("orders", DAY)
+
+
+@pytest.fixture(scope="module")
+def fed(writer: Client) -> None:
+    """The shop, once for all tests that only read it; those that change it come last."""
+    clear(writer, SPEED + BATCH)
+    shop(Feed(writer))
+
+
+@pytest.fixture
+def caller(fed: None, server: Server) -> Caller:
     return server.caller("acme")
 
 
@@ -161,7 +174,10 @@ def test_a_users_sessions_latest_first(caller: Caller) -> None:
     assert caller.get("/v1/users/nobody/sessions").json()["data"] == []
 
 
-def test_closed_days_have_an_etag_until_they_change(feed: Feed, caller: Caller) -> None:
+def test_closed_days_have_an_etag_until_they_change(feed: Feed, server: Server) -> None:
+    shop(feed)
+    caller = server.caller("acme")
+
     def ask(path: str, etag: str = "", **days: Any) -> Any:
         names = {"from": days.get("first", DAY), "to": days.get("last", DAY)}
         headers = {"X-API-Key": caller.token, "If-None-Match": etag}
@@ -180,7 +196,9 @@ def test_closed_days_have_an_etag_until_they_change(feed: Feed, caller: Caller) 
         assert changed.status_code == 200, path
 
 
-def test_a_hole_is_an_error_everywhere(feed: Feed, caller: Caller) -> None:
+def test_a_hole_is_an_error_everywhere(feed: Feed, server: Server) -> None:
+    shop(feed)
+    caller = server.caller("acme")
     # The first day was published below this offset, so what lies beyond its cut is in neither layer.
     feed.lose("events", 15, DAY + timedelta(days=2))
     ask: dict[str, Callable[[], Any]] = {

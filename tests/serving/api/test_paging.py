@@ -71,13 +71,13 @@ def test_a_cursor_belongs_to_its_query(days: Feed, server: Server) -> None:
     assert (other.status_code, other.json()["errors"][0]["where"]) == (422, "query.cursor")
 
 
-@pytest.mark.parametrize(
-    "after", [["2026-03-08"], ["x", "acme"], ["9999-01-01", "acme"], ["2026-03-08", 1], [None, None], "acme"]
-)
-def test_a_forged_cursor_is_refused(days: Feed, server: Server, after: Any) -> None:
+FORGED: list[Any] = [["2026-03-08"], ["x", "acme"], ["9999-01-01", "acme"], ["2026-03-08", 1], [None, None], "acme"]
+
+
+def test_a_forged_cursor_is_refused(days: Feed, server: Server) -> None:
     cursor = server.operator.get("/v1/metrics/daily", page_size=4, **SPAN).json()["page"]["next_cursor"]
-    document = json.loads(base64.urlsafe_b64decode(cursor)) | {"after": after}
-    forged = base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
-    for text in (forged, "", "%%%", "ä", cursor[:-3]):
+    whole = json.loads(base64.urlsafe_b64decode(cursor))
+    forged = [base64.urlsafe_b64encode(json.dumps(whole | {"after": after}).encode()).decode() for after in FORGED]
+    for text in (*forged, "", "%%%", "ä", cursor[:-3]):
         answer = server.operator.get("/v1/metrics/daily", page_size=4, cursor=text, **SPAN)
         assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "query.cursor")
