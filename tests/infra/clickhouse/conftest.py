@@ -43,15 +43,15 @@ def owner(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(endpoint: Endpoint) -> Iterator[Any]:
-    """The writer's client."""
+    """The writer's client: it has no session, so its requests know nothing of each other."""
     client = endpoint.client()
     yield client
     client.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def analyst(endpoint: Endpoint) -> Iterator[Any]:
     """The analyst's client."""
     client = endpoint.client("analyst")
