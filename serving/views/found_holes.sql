@@ -1,5 +1,6 @@
 -- Days that neither layer can answer, with the reason, a row per partition. A merged view that is read for such a day raises
 -- the message. `lost`: records below complete_from are not in the speed store and in no published version of their day.
+-- The engine plans a named part anew wherever it is named, which takes longer than to run it: each is named once.
 WITH
     progress AS
     (
@@ -21,41 +22,47 @@ WITH
         WHERE p.complete_from > 0
         GROUP BY p.dataset, p.log_epoch, p.log_partition
     ),
-    first_days AS (SELECT dataset, min(day) AS first_day FROM batch_landings GROUP BY dataset),
-    -- Records of a day that were landed: the day is whole once a publication has counted the last of them.
-    landed_days AS
     (
-        SELECT
-            b.dataset AS dataset,
-            b.log_epoch AS log_epoch,
-            b.log_partition AS log_partition,
-            b.complete_from AS complete_from,
-            l.day AS day,
-            max(least(l.last_offset + 1, b.complete_from)) AS needed
-        FROM begun AS b
-        INNER JOIN batch_landings AS l
-            ON l.dataset = b.dataset AND l.log_epoch = b.log_epoch AND l.log_partition = b.log_partition
-        WHERE l.first_offset < b.complete_from
-        GROUP BY b.dataset, b.log_epoch, b.log_partition, b.complete_from, l.day
+        SELECT mapFromArrays(groupArray(dataset), groupArray(day))
+        FROM (SELECT dataset, min(day) AS day FROM batch_landings GROUP BY dataset)
+    ) AS first_days,
+    landings AS
+    (
+        SELECT dataset, log_epoch, log_partition, groupArray((day, first_offset, last_offset)) AS rows
+        FROM batch_landings
+        GROUP BY dataset, log_epoch, log_partition
     ),
-    -- Records of which it is not known that they were landed can belong to any day until hole_until.
-    unknown_days AS
+    -- Days that a lost record can belong to, with the offset below which a publication has to count it. Of records that were
+    -- landed the day is known; those of which it is not known that they were can belong to any day until hole_until.
+    reached AS
     (
         SELECT
             b.dataset AS dataset,
             b.log_epoch AS log_epoch,
             b.log_partition AS log_partition,
             b.complete_from AS complete_from,
-            arrayJoin(arrayMap(n -> b.hole_until - n, range(toUInt32(31 + greatest(0, dateDiff('day', if(ifNull(f.first_day, toDate(0)) = toDate(0), b.hole_until, f.first_day), b.hole_until)))))) AS day,
-            b.complete_from AS needed
-        FROM begun AS b
-        LEFT JOIN first_days AS f ON f.dataset = b.dataset
-        WHERE b.landed < b.complete_from
+            arrayJoin(arrayConcat(
+                arrayMap(l -> (l.1, least(l.3 + 1, b.complete_from)), arrayFilter(l -> l.2 < b.complete_from, k.rows)),
+                arrayMap(n -> (b.hole_until - n, b.complete_from), range(if(b.landed < b.complete_from, b.days, 0)))
+            )) AS found
+        FROM
+        (
+            SELECT *, if(first_days[dataset] = toDate(0), hole_until, first_days[dataset]) AS first_day,
+                toUInt32(31 + greatest(0, dateDiff('day', first_day, hole_until))) AS days
+            FROM begun
+        ) AS b
+        LEFT JOIN landings AS k
+            ON k.dataset = b.dataset AND k.log_epoch = b.log_epoch AND k.log_partition = b.log_partition
     ),
     lost AS
     (
         SELECT s.dataset AS dataset, s.log_epoch AS log_epoch, s.log_partition AS log_partition, s.complete_from AS complete_from, s.day AS day
-        FROM (SELECT * FROM landed_days UNION ALL SELECT * FROM unknown_days) AS s
+        FROM
+        (
+            SELECT dataset, log_epoch, log_partition, complete_from, found.1 AS day, max(found.2) AS needed
+            FROM reached
+            GROUP BY dataset, log_epoch, log_partition, complete_from, day
+        ) AS s
         LEFT JOIN current_publications AS c ON c.dataset = s.dataset AND c.day = s.day
         WHERE NOT (ifNull(c.version, 0) > 0 AND (ifNull(c.sealed, false) OR (ifNull(c.log_epoch, 0), c.cut[s.log_partition]) >= (s.log_epoch, s.needed)))
     ),
@@ -63,9 +70,13 @@ WITH
     touched AS
     (
         SELECT t.dataset AS dataset, t.log_epoch AS log_epoch, t.log_partition AS log_partition, t.complete_from AS complete_from, t.day AS day
-        FROM (SELECT dataset, log_epoch, log_partition, complete_from, day + 1 AS day FROM lost WHERE dataset = 'events') AS t
+        FROM
+        (
+            SELECT dataset, log_epoch, log_partition, complete_from, day + after AS day, after
+            FROM (SELECT *, arrayJoin(if(dataset = 'events', [0, 1], [0])) AS after FROM lost)
+        ) AS t
         LEFT JOIN current_publications AS c ON c.dataset = t.dataset AND c.day = t.day
-        WHERE NOT (ifNull(c.version, 0) > 0 AND (ifNull(c.sealed, false) OR (ifNull(c.log_epoch, 0), c.cut[t.log_partition]) >= (t.log_epoch, t.complete_from)))
+        WHERE t.after = 0 OR NOT (ifNull(c.version, 0) > 0 AND (ifNull(c.sealed, false) OR (ifNull(c.log_epoch, 0), c.cut[t.log_partition]) >= (t.log_epoch, t.complete_from)))
     )
 -- Grouped, so that the message can be read only of a row that is left after all conditions above: a filter on a result of an
 -- aggregation is never moved below it, one on the day is.
@@ -80,7 +91,7 @@ FROM
 (
     SELECT dataset, day, log_partition, 'lost' AS kind,
         concat('is not applied below offset ', toString(complete_from), ' and no publication covers it; land and publish the day') AS reason
-    FROM (SELECT * FROM lost UNION DISTINCT SELECT * FROM touched)
+    FROM touched
     UNION ALL
     SELECT c.dataset AS dataset, c.day AS day, p.log_partition AS log_partition, 'cut' AS kind,
         'is not in the cut of the publication; publish the day again' AS reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -53,8 +53,9 @@ def check(world: World) -> int:
     settled = world.is_settled()
     folded: dict[tuple[int, ...], Answer] = {}
     limits: dict[date, dict[Log, int]] = {}
+    cuts = _cuts(world.store)
     for day in world.days():
-        cut = dict.fromkeys(LOGS, 0) | _cuts(world.store, day)
+        cut = dict.fromkeys(LOGS, 0) | cuts[day]
         limits[day] = limit = day_limit(records, day, cut, applied, ORACLE_RULES)
         key = tuple(limit[log] for log in LOGS)
         if key not in folded:
@@ -132,11 +133,13 @@ def _applied(store: Store) -> dict[Log, int]:
     return {Log(row["topic"], row["log_epoch"], row["log_partition"]): row["applied"] for row in rows}
 
 
-def _cuts(store: Store, day: date) -> dict[Log, int]:
-    rows = store.rows(
-        f"SELECT dataset, arrayJoin(mapKeys(cut)) AS p, cut[p] AS below FROM current_publications WHERE day = '{day}'"
-    )
-    return {Log(DATASETS[row["dataset"]][0].topic, 1, row["p"]): row["below"] for row in rows}
+def _cuts(store: Store) -> defaultdict[date, dict[Log, int]]:
+    """What the batch layer has counted of each day."""
+    rows = store.rows("SELECT day, dataset, arrayJoin(mapKeys(cut)) AS p, cut[p] AS below FROM current_publications")
+    cuts: defaultdict[date, dict[Log, int]] = defaultdict(dict)
+    for row in rows:
+        cuts[row["day"]][Log(DATASETS[row["dataset"]][0].topic, 1, row["p"])] = row["below"]
+    return cuts
 
 
 def _compare(what: str, day: date, want: object, got: object) -> None:

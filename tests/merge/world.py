@@ -35,6 +35,8 @@ from tests.oracle.records import utc_day as day_of_ms
 
 HORIZON = Horizon(2)
 RULES = SessionRules()
+PATIENCE = 10
+"""Ticks in a row that bring nothing, after which the worker is taken to wait: what it takes of each log is drawn."""
 DATASETS = {"events": EVENT_LOGS, "orders": (ORDER_LOG,)}
 NO_REACH = pl.DataFrame(schema={"log_partition": pl.Int32, "event_days": pl.List(pl.Date), "last_offset": pl.Int64})
 
@@ -303,13 +305,13 @@ class World:
         """Lets the worker catch up; False if it waits for a publication."""
         rng = random.Random(0)
         self.worker.step(rng, 999)
-        for _ in range(200):
+        idle = 0
+        while idle < PATIENCE:
             if not self.worker.doing and all(self.worker.position[log] == len(self.log.records[log]) for log in LOGS):
                 return True
             before = dict(self.worker.position)
             self.worker.step(rng, 999)
-            if before == self.worker.position and not self.worker.doing and rng.random() < 0.05:
-                break
+            idle = idle + 1 if before == self.worker.position and not self.worker.doing else 0
         return False
 
     def is_settled(self) -> bool:
