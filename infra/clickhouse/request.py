@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -46,6 +46,13 @@ class Request:
     session: SessionWish | None
     encoding: str | None
     buffered: bool
+
+    @property
+    def question(self) -> Hashable:
+        """All that the answer depends on but for the body, the session and what is stored."""
+        asked = (self.text, self.content_encoding, self.database, self.default_format, self.reads_only)
+        how = (frozenset(self.settings.items()), frozenset(self.params.items()), self.encoding, self.buffered)
+        return asked, how
 
 
 def read_request(method: str, url: Mapping[str, str], headers: Mapping[str, str]) -> Request:

@@ -21,6 +21,7 @@ from infra.clickhouse.query import Answer, run
 from infra.clickhouse.request import Request, read_request
 from infra.clickhouse.results import Outlet, Send, plain, send_error
 from infra.clickhouse.sessions import Sessions
+from infra.clickhouse.sharing import Sharing
 from infra.clickhouse.users import User, Users, credentials
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -41,6 +42,7 @@ class Server:
         self._slots = asyncio.Semaphore(slots)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="query")
         self._sessions = Sessions()
+        self._sharing = Sharing()
         self._jobs: set[asyncio.Future[None]] = set()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -53,8 +55,7 @@ class Server:
         try:
             user = self._users.check(*credentials(headers, url))
             request = read_request(scope["method"], url, headers)
-            async with self._slot():
-                await self._answer(user, request, receive, send)
+            await self._answer(user, request, receive, send)
         except QueryError as error:
             await send_error(send, error, url.get("query_id", ""))
 
@@ -83,7 +84,7 @@ class Server:
         body = Body(asyncio.get_running_loop()) if message.get("more_body") else None
         stream = cast("IO[bytes]", io.BufferedReader(body, _BUFFER)) if body else io.BytesIO(first)
         job = dataclasses.replace(request, body=stream)
-        answering = asyncio.ensure_future(self._in_session(user, job, body, send))
+        answering = asyncio.ensure_future(self._shared(user, job, None if body else first, body, send))
         watching = asyncio.ensure_future(_watch(receive, first, body, answering))
         try:
             await answering
@@ -93,6 +94,18 @@ class Server:
             _log.info("query %s: the client went away", request.query_id)
         finally:
             watching.cancel()
+
+    async def _shared(self, user: User, request: Request, whole: bytes | None, body: Body | None, send: Send) -> None:
+        """Runs the request; one that only reads, and came `whole`, may share a run with equal ones."""
+
+        async def run(send: Send) -> None:
+            async with self._slot():
+                await self._in_session(user, request, body, send)
+
+        if whole is None or not user.profile.reads_only or request.session:
+            await run(send)
+        else:
+            await self._sharing.answer((user.name, request.question, whole), run, send)
 
     async def _in_session(self, user: User, request: Request, body: Body | None, send: Send) -> None:
         session = self._sessions.enter(user.name, request.session) if request.session else None
