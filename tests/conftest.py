@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from infra.settings import ROOT, Cassandra, ClickHouse
 from tests.infra.replay.facts import REES46_FILE, RETAIL_FILE, Rees46Facts, RetailFacts, rees46_facts, retail_facts
 from tests.merge.store import Store, opened
 from tests.support.stack import RunStack, clear_settings, free_port_environment
+
+# What tests import stays: looking for garbage in it, again and again, is a third of what the imports cost.
+gc.disable()
 
 # Where a merge hangs on it the drawn examples are the same each time; at a desk they are new ones.
 settings.register_profile("rivermeet", deadline=None, derandomize="CI" in os.environ)
@@ -33,6 +37,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if "PYTEST_XDIST_WORKER" in os.environ:
         slow = {item.path for item in items if item.get_closest_marker("servers")}
         items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """All is imported: from now on garbage is looked for, but not among the modules."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Whole data sets are left out of the coverage when they are read, too; `no_cover` itself is for the test alone."""
+    coverage = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if coverage is None or not item.get_closest_marker("real_data"):
+        return (yield)
+    coverage.pause()
+    try:
+        return (yield)
+    finally:
+        coverage.resume()
 
 
 @pytest.fixture(scope="session", autouse=True)
