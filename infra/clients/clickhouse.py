@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
@@ -42,14 +43,20 @@ class Client(Protocol):
         """Runs a query and returns an Arrow table."""
         ...
 
-    def insert_arrow(
+    @property
+    def write_compression(self) -> str | None:
+        """How bodies are compressed; None where the server is on this machine."""
+        ...
+
+    def raw_insert(
         self,
         table: str,
-        arrow_table: pa.Table,
-        database: str | None = None,
+        column_names: Sequence[str],
+        insert_block: Any,
         settings: dict[str, Any] | None = None,
+        fmt: str | None = None,
     ) -> Any:
-        """Inserts an Arrow table; returns when the server has acknowledged it."""
+        """Inserts bytes of a format; returns when the server has acknowledged them."""
         ...
 
     def close(self) -> None:
@@ -117,7 +124,47 @@ def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
 def insert_arrow(client: Client, table: str, rows: pa.Table) -> None:
     """Inserts rows that are in Arrow's form already. Raises `StoreUnavailable`."""
     with _unavailable():
-        client.insert_arrow(table, rows, None, _INSERT)
+        body = _BODY.written(rows, client.write_compression)
+        client.raw_insert(table, rows.column_names, body, _INSERT, "ArrowStream")
+
+
+class _Body(threading.local):
+    """Where a thread writes the bodies of its inserts, one over the other, and grows with the largest.
+
+    What the client writes by itself goes into memory that is taken anew, and copied as it grows: a twelfth of what an
+    event cost.
+    """
+
+    def __init__(self) -> None:
+        self._octets = memoryview(bytearray(1 << 20))
+        self._size = 0
+        self.closed = False
+
+    def written(self, rows: pa.Table, compression: str | None) -> memoryview:
+        """The rows as an Arrow stream, whole until the next call."""
+        self._size = 0
+        options = pa.ipc.IpcWriteOptions(compression=compression if compression in _CODECS else None)
+        with pa.ipc.new_stream(pa.PythonFile(self, "w"), rows.schema, options=options) as stream:
+            stream.write_table(rows)
+        return self._octets[: self._size]
+
+    def write(self, piece: Any) -> int:
+        """Takes the next bytes; Arrow calls it."""
+        octets = memoryview(piece).cast("B")
+        begin, self._size = self._size, self._size + len(octets)
+        if self._size > len(self._octets):
+            more = memoryview(bytearray(self._size + self._size // 2))
+            more[:begin] = self._octets[:begin]
+            self._octets = more
+        self._octets[begin : self._size] = octets
+        return len(octets)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+_BODY = _Body()
+_CODECS = ("zstd", "lz4")
 
 
 def _is_map(dtype: pa.DataType) -> bool:

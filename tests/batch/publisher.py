@@ -28,10 +28,15 @@ class Interrupted:
     def __init__(self, client: Client, how: str, at: int) -> None:
         self._client, self._how, self._left = client, how, at
 
-    def insert_arrow(self, *arguments: Any) -> Any:
+    @property
+    def write_compression(self) -> str | None:
+        """How bodies are compressed."""
+        return self._client.write_compression
+
+    def raw_insert(self, *arguments: Any) -> Any:
         """Inserts, if it comes to that."""
         self._count()
-        return self._client.insert_arrow(*arguments)
+        return self._client.raw_insert(*arguments)
 
     def query_arrow(self, *arguments: Any, **options: Any) -> Any:
         """Queries, if it comes to that."""
