@@ -378,6 +378,7 @@ def _code(error: Exception) -> Code | None:
     from batch.feature_loads import FeatureLoadDiffers, FeaturesDiffer
     from batch.files import FULL, FileDamaged, NoSpace
     from batch.gate import ExpectationBroken
+    from batch.lake import CatalogUnavailable
     from batch.landings import LakeHistoryBroken
     from batch.log import LogUnavailable
     from batch.maintenance import RowsDiffer
@@ -394,7 +395,7 @@ def _code(error: Exception) -> Code | None:
     codes: list[tuple[tuple[type[Exception], ...], Code]] = [
         ((GateRefused,), Code.GATE_REFUSED),
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
-        ((LogUnavailable, NotTold, StoreUnavailable), Code.NOT_REACHED),
+        ((CatalogUnavailable, LogUnavailable, NotTold, StoreUnavailable), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
         ((DayForgotten, FileDamaged, NoSpace, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
         ((ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, ValidationError), Code.FAILED),

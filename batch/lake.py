@@ -13,9 +13,10 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.types import IntegerType
+from sqlalchemy.exc import OperationalError
 
 from batch.files import LakeFile, Target
-from batch.storage import Storage
+from batch.storage import Storage, on_s3
 from schemas.tables.lake import LakeTable
 
 CATALOG = "lake"
@@ -55,7 +56,7 @@ class LakeConfig:
     @property
     def on_s3(self) -> bool:
         """Whether the files are in an object store that speaks S3."""
-        return self.warehouse.startswith(("s3://", "s3a://"))
+        return on_s3(self.warehouse)
 
     @property
     def warehouse_uri(self) -> str:
@@ -83,11 +84,23 @@ def spark_packages(lake: LakeConfig) -> tuple[str, ...]:
     return (*drivers, *([S3_PACKAGE] if lake.on_s3 else []))
 
 
+class CatalogUnavailable(Exception):
+    """The catalog of the lake does not answer, or refuses. Nothing was done; run the command again when it does."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"the lake's catalog at {place} does not answer: {why}; run the command again when it does")
+        self.place, self.why = place, why
+
+
 def open_catalog(lake: LakeConfig) -> Catalog:
-    """The same catalog without Spark: for metadata, which needs no JVM."""
+    """The same catalog without Spark: for metadata, which needs no JVM. Raises `CatalogUnavailable`."""
     if not lake.is_rest:
         make_folder(lake)
-    return load_catalog(CATALOG, **python_catalog(lake))
+    try:
+        return load_catalog(CATALOG, **python_catalog(lake))
+    except (OperationalError, OSError) as error:
+        # The address may hold a password behind the question mark.
+        raise CatalogUnavailable(lake.catalog_uri.partition("?")[0], str(error).splitlines()[0]) from error
 
 
 def python_catalog(lake: LakeConfig) -> dict[str, str]:

@@ -1,14 +1,17 @@
-"""A polars function over whole partitions of a Spark frame, for what no partition of the log holds together."""
+"""What Spark's workers do with partitions of a frame, for what no partition of the log holds together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import polars as pl
 import pyarrow as pa
 
 from batch.engine import Fold
-from schemas.tables.lake import from_arrow, to_arrow
+from batch.scan import scan
+from batch.storage import Storage
+from schemas.tables.lake import LakeTable, from_arrow, to_arrow
 
 ROWS_PER_PARTITION = 200_000
 """What one worker holds at a time."""
@@ -28,3 +31,17 @@ class WholePartition:
         if rows:
             frame = from_arrow(pa.Table.from_batches(rows), self.fold.source.frame_schema)
             yield from to_arrow(self.fold.function(frame), self.fold.target).to_batches(max_chunksize=BATCH_ROWS)
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """A function for `mapInArrow` that gives the rows of the files that the rows of a partition name."""
+
+    storage: Storage
+    table: LakeTable
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Reads one file after the other."""
+        for uri in (uri for batch in batches for uri in batch.column(0).to_pylist()):
+            rows = scan(self.storage, [uri], self.table.frame_schema).cast(pl.Schema(self.table.frame_schema)).collect()
+            yield from to_arrow(rows, self.table).to_batches(max_chunksize=BATCH_ROWS)

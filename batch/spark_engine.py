@@ -16,8 +16,9 @@ from pyspark.storagelevel import StorageLevel
 
 from batch.engine import Derived, Extreme, Fold, Milliseconds, Overwrite, Property
 from batch.lake import spark_name
-from batch.partitions import ROWS_PER_PARTITION, WholePartition
+from batch.partitions import ROWS_PER_PARTITION, NamedFiles, WholePartition
 from batch.snapshot import Pinned, ends_by_place, place
+from batch.storage import Storage, on_s3
 from schemas.tables.lake import LakeTable, from_arrow
 
 
@@ -27,10 +28,14 @@ class SparkEngine:
 
     spark: SparkSession
     partitions: int
+    storage: Storage
 
     def read(self, files: Sequence[str], table: LakeTable) -> DataFrame:
-        """See `Engine`."""
+        """See `Engine`. Of an object store Spark itself knows only the tables of the catalog, so workers read these."""
         schema = from_arrow_schema(table.arrow_schema)
+        if any(on_s3(file) for file in files):
+            names = self.spark.createDataFrame([(file,) for file in files], "uri string").repartition(len(files))
+            return names.mapInArrow(NamedFiles(self.storage, table), schema)
         return self.spark.read.schema(schema).parquet(*files) if files else self.spark.createDataFrame([], schema)
 
     def window(self, table: LakeTable, first: date, last: date) -> DataFrame:

@@ -315,7 +315,7 @@ class Steps:
             return LocalEngine(self.catalog, self.config.lake.storage)
         from batch.spark_engine import SparkEngine
 
-        return SparkEngine(self.spark, self.settings.spark.shuffle_partitions)
+        return SparkEngine(self.spark, self.settings.spark.shuffle_partitions, self.config.lake.storage)
 
     def _inputs(self, day: date, runs: Mapping[str, str | None]) -> Inputs:
         """The recomputes that are named; of a dataset that is not, the newest with the day, if any."""

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlparse
 from pyarrow import fs
 
 LOCAL = ("", "file")
+S3 = ("s3", "s3a")
 
 
 class _Option(NamedTuple):
@@ -29,6 +30,11 @@ _OPTIONS = (
 )
 
 
+def on_s3(uri: str) -> bool:
+    """Whether it names something in an object store that speaks S3."""
+    return urlparse(uri).scheme in S3
+
+
 @dataclass(frozen=True)
 class Storage:
     """How to reach the files. `s3`: Iceberg's names (`s3.endpoint` ...); what is absent comes from the environment."""
@@ -40,7 +46,7 @@ class Storage:
         parsed = urlparse(uri)
         if parsed.scheme in LOCAL:
             return fs.LocalFileSystem(), unquote(parsed.path)
-        if parsed.scheme in {"s3", "s3a"}:
+        if parsed.scheme in S3:
             return self._s3, f"{parsed.netloc}{parsed.path}"
         store, path = fs.FileSystem.from_uri(uri)
         return store, path

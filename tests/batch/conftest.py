@@ -53,7 +53,7 @@ def catalog(config: SparkConfig) -> Catalog:
 @pytest.fixture
 def engines(spark: SparkSession, catalog: Catalog) -> dict[str, Engine[Any]]:
     """Both engines on the same empty lake."""
-    return {"local": LocalEngine(catalog, Storage()), "spark": SparkEngine(spark, 2)}
+    return {"local": LocalEngine(catalog, Storage()), "spark": SparkEngine(spark, 2, Storage())}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from batch.lake import LakeConfig, open_catalog, python_catalog, spark_catalog, spark_packages
+from batch.lake import CatalogUnavailable, LakeConfig, open_catalog, python_catalog, spark_catalog, spark_packages
 from batch.spark import lake_config, spark_config, spark_properties
 from batch.storage import Storage
 from infra.settings import load_settings
@@ -66,6 +66,15 @@ def test_postgres_is_one_address_for_both(tmp_path: Path) -> None:
     assert spark_catalog(lake)["uri"] == lake.catalog_uri
     assert python_catalog(lake)["uri"] == "postgresql+psycopg://db.example:5432/lake?user=u&password=p"
     assert spark_packages(lake)[0].startswith("org.postgresql:postgresql:")
+
+
+@pytest.mark.parametrize(
+    "address", ["jdbc:postgresql://127.0.0.1:1/lake?user=u&password=hidden", "http://127.0.0.1:1/catalog"]
+)
+def test_a_catalog_that_does_not_answer_is_named_without_its_password(address: str) -> None:
+    with pytest.raises(CatalogUnavailable, match=r"catalog at \S*127\.0\.0\.1:1/\w+ does not answer") as refused:
+        open_catalog(LakeConfig(address, "/data/lake"))
+    assert "hidden" not in str(refused.value)
 
 
 def test_sqlite_and_a_folder_need_nothing_else(tmp_path: Path) -> None:

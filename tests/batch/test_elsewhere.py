@@ -1,4 +1,8 @@
-"""The batch layer on a standalone Spark cluster that is started on this machine: other settings, the same commands."""
+"""The batch layer elsewhere, by other settings and the same commands.
+
+A standalone Spark cluster is started on this machine. An object store is used where `RIVERMEET_TEST_S3` names a bucket,
+as `s3://bucket?endpoint=http://127.0.0.1:9000&region=…&key=…&secret=…`, and `RIVERMEET_TEST_CATALOG` an empty catalog.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import parse_qsl, urlparse
+from uuid import uuid4
 
 import polars as pl
 import pyspark
@@ -22,13 +28,12 @@ import pytest
 from polars.testing import assert_frame_equal
 from pyiceberg.catalog import Catalog
 
-from batch.lake import load_table
+from batch.lake import LakeConfig, load_table, open_catalog
 from batch.land import Lander, LandingOptions, Source
 from batch.results import Results
-from batch.spark import SparkConfig
-from batch.storage import Storage
+from batch.spark import SparkConfig, lake_config
 from batch.workers import Workers
-from infra.settings import LOOPBACK, ROOT, ClickHouse
+from infra.settings import LOOPBACK, ROOT, ClickHouse, load_settings
 from schemas.tables.features import USER_FEATURES
 from schemas.tables.lake import EVENTS
 from tests.batch.logs import TestTopic, event, judge_json
@@ -42,6 +47,7 @@ pytestmark = [
 ]
 
 DAY = date(2026, 3, 2)
+OF_DAY = ("--day", DAY.isoformat())
 READY_SECONDS = 60.0
 COMMAND_SECONDS = 180.0
 
@@ -113,15 +119,20 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
 
 
 @pytest.fixture
-def lake(workers: Workers, catalog: Catalog, topic: Callable[[int], TestTopic]) -> Catalog:
-    """A lake with a landed day of two visitors."""
+def log(topic: Callable[[int], TestTopic]) -> TestTopic:
+    """A day of two visitors."""
     log = topic(2)
     for partition, session in enumerate("ab"):
         log.send({partition: [visit(session, place) for place in range(30)]})
+    return log
+
+
+def land(workers: Workers, log: TestTopic, lake: LakeConfig) -> Catalog:
+    catalog = open_catalog(lake)
     source = Source(log.name, EVENTS, judge_json)
     kafka = {"bootstrap.servers": log.bootstrap}
     clock = lambda: datetime(2026, 3, 9, tzinfo=UTC)  # noqa: E731
-    Lander(workers, catalog, Storage(), kafka, source, LandingOptions(), clock).land()
+    Lander(workers, catalog, lake.storage, kafka, source, LandingOptions(), clock).land()
     return catalog
 
 
@@ -131,15 +142,12 @@ def visit(session: str, place: int) -> bytes:
 
 
 def test_a_day_is_computed_on_a_standalone_cluster_by_settings_alone(
-    cluster: Cluster, config: SparkConfig, warehouse: ClickHouse, lake: Catalog
+    cluster: Cluster, config: SparkConfig, warehouse: ClickHouse, workers: Workers, catalog: Catalog, log: TestTopic
 ) -> None:
-    here = {
-        "RIVERMEET_HOME": str(config.state),
+    land(workers, log, config.lake)
+    here = settings_of(config, warehouse) | {
         "RIVERMEET_LAKE__CATALOG_URI": config.lake.catalog_uri,
         "RIVERMEET_LAKE__WAREHOUSE": config.lake.warehouse,
-        "RIVERMEET_CLICKHOUSE__PORT": str(warehouse.port),
-        "RIVERMEET_CLICKHOUSE__USER": warehouse.user,
-        "RIVERMEET_CLICKHOUSE__PASSWORD": warehouse.password.get_secret_value(),
     }
     there = here | {
         "RIVERMEET_SPARK__MASTER": cluster.url,
@@ -147,32 +155,72 @@ def test_a_day_is_computed_on_a_standalone_cluster_by_settings_alone(
         "RIVERMEET_SPARK__INLINE_ROWS": "0",
         "SPARK_LOCAL_IP": LOOPBACK,
     }
-    on_cluster = computed(there, lake)
+    on_cluster = computed(there, catalog, config.lake)
     executors = sorted(cluster.work.glob("app-*/*/stdout"))
     assert len({file.parent.parent for file in executors}) == 3, "validate, recompute and segments had one each"
-    in_process = computed(here, lake)
+    in_process = computed(here, catalog, config.lake)
     assert len(list(cluster.work.glob("app-*"))) == 3
-    assert on_cluster.keys() == in_process.keys()
-    for name, rows in in_process.items():
+    assert_same(on_cluster, in_process)
+
+
+@pytest.mark.skipif("RIVERMEET_TEST_S3" not in os.environ, reason="needs a bucket: set RIVERMEET_TEST_S3")
+def test_a_day_is_computed_in_an_object_store_by_settings_alone(
+    config: SparkConfig, warehouse: ClickHouse, workers: Workers, log: TestTopic
+) -> None:
+    given = urlparse(os.environ["RIVERMEET_TEST_S3"])
+    access = dict(parse_qsl(given.query))
+    here = settings_of(config, warehouse) | {
+        "RIVERMEET_LAKE__CATALOG_URI": os.environ.get("RIVERMEET_TEST_CATALOG", f"jdbc:sqlite:{config.state}/s3.db"),
+        "RIVERMEET_LAKE__WAREHOUSE": f"s3://{given.netloc}/{uuid4().hex}",
+        "RIVERMEET_LAKE__S3__ENDPOINT": access["endpoint"],
+        "RIVERMEET_LAKE__S3__REGION": access["region"],
+        "RIVERMEET_LAKE__S3__ACCESS_KEY": access["key"],
+        "RIVERMEET_LAKE__S3__SECRET_KEY": access["secret"],
+        "RIVERMEET_LAKE__S3__PATH_STYLE": "true",
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in here.items():
+            environment.setenv(name, value)
+        lake = lake_config(load_settings())
+    catalog = land(workers, log, lake)
+    in_process = computed(here, catalog, lake)
+    on_spark = computed(here | {"RIVERMEET_SPARK__INLINE_ROWS": "0"}, catalog, lake)
+    batch(here, "maintenance")
+    assert_same(on_spark, in_process)
+
+
+def settings_of(config: SparkConfig, warehouse: ClickHouse) -> dict[str, str]:
+    return {
+        "RIVERMEET_HOME": str(config.state),
+        "RIVERMEET_CLICKHOUSE__PORT": str(warehouse.port),
+        "RIVERMEET_CLICKHOUSE__USER": warehouse.user,
+        "RIVERMEET_CLICKHOUSE__PASSWORD": warehouse.password.get_secret_value(),
+        "RIVERMEET_CLICKHOUSE__ADMIN__PASSWORD": warehouse.admin.password.get_secret_value(),
+    }
+
+
+def assert_same(made: Mapping[str, pl.DataFrame], expected: Mapping[str, pl.DataFrame]) -> None:
+    assert made.keys() == expected.keys()
+    for name, rows in expected.items():
         assert rows.height, name
-        assert_frame_equal(on_cluster[name], rows, check_row_order=False)
+        assert_frame_equal(made[name], rows, check_row_order=False)
 
 
-def computed(settings: dict[str, str], lake: Catalog) -> dict[str, pl.DataFrame]:
+def computed(settings: dict[str, str], catalog: Catalog, lake: LakeConfig) -> dict[str, pl.DataFrame]:
     """What the commands make of the day under the settings."""
-    assert batch(settings, "validate", "--dataset", "events")[0]["passed"]
-    [manifest] = batch(settings, "recompute", "--dataset", "events")
-    batch(settings, "segments")
-    results = Results(f"file://{settings['RIVERMEET_LAKE__WAREHOUSE']}/results")
+    assert batch(settings, "validate", *OF_DAY, "--dataset", "events")[0]["passed"]
+    [manifest] = batch(settings, "recompute", *OF_DAY, "--dataset", "events")
+    batch(settings, "segments", *OF_DAY)
+    results = Results(f"{lake.warehouse_uri}/results", lake.storage)
     done = results.manifest("events", str(manifest["run"]))
     made = {name: pl.concat(list(results.frames(done, name))) for name in ("batch_events", "batch_sessions")}
-    features = load_table(lake, USER_FEATURES).scan().to_arrow()
+    features = load_table(catalog, USER_FEATURES).scan().to_arrow()
     return made | {"user_features": pl.DataFrame(features)}
 
 
 def batch(settings: dict[str, str], command: str, *arguments: str) -> list[dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "-m", "batch", command, "--day", DAY.isoformat(), *arguments, "--json"],
+        [sys.executable, "-m", "batch", command, *arguments, "--json"],
         cwd=ROOT,
         env=os.environ | settings,
         capture_output=True,
