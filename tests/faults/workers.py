@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 
 from infra.settings import Settings
-from tests.faults.forked import Forked, Process, Spawned
 from tests.faults.proxy import Proxy
 from tests.faults.worker import run
+from tests.support.forked import Forked, Process, Spawned
 
 END_SECONDS = 30.0
 """A worker that is asked to end has ended by then, whatever hangs."""

@@ -1,11 +1,10 @@
 """Workers as processes against a real broker, a seeded producer, and what must hold of both."""
 
 import json
+import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
@@ -18,9 +17,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.streams.recording import open_records
+from tests.streams.worker import run
+from tests.support.forked import Forked
 
 Record = tuple[bytes | None, bytes | None]
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
@@ -96,18 +96,17 @@ class Worker:
 
     def __init__(self, folder: Path, given: dict[str, Any]) -> None:
         self.folder, self._given = folder, given | {"folder": str(folder)}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     def start(self) -> "Worker":
+        self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "worker.json").unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.streams.worker", json.dumps(self._given)], cwd=ROOT
-        )
+        self.process = Forked(run, self._given, {}, self.folder / "worker.out")
         return self
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
-        self.process.send_signal(number)
+        os.kill(self.process.pid, number)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)

@@ -1,13 +1,13 @@
-"""A worker with the recording engine, as a process of its own: `python -m tests.streams.worker '<json>'`."""
+"""A worker with the recording engine, as a process of its own."""
 
-import json
 import logging
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from infra.settings import Kafka
-from streams.app import GroupTimes, WorkerOptions, run
+from streams import app
+from streams.app import GroupTimes, WorkerOptions
 from streams.hold import TransportOptions
 from streams.identity import identify
 from streams.pending import PendingLimits
@@ -21,8 +21,7 @@ class OneEpoch:
         return 1
 
 
-def main() -> None:
-    given = json.loads(sys.argv[1])
+def run(given: dict[str, Any]) -> None:
     folder = Path(given["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=folder / "worker.log", level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -39,8 +38,4 @@ def main() -> None:
         waits=(ConnectionError,),
     )
     logs = identify(kafka.client_config(), given["topics"], OneEpoch())
-    run(options, logs, RecordingEngine(Path(given["records"]), folder.name))
-
-
-if __name__ == "__main__":
-    main()
+    app.run(options, logs, RecordingEngine(Path(given["records"]), folder.name))
