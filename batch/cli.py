@@ -6,18 +6,17 @@ heavy are imported when a command runs.
 
 from __future__ import annotations
 
-import json
-import logging
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from batch.exits import Code, edge
+from batch.printing import show
 
 if TYPE_CHECKING:
     from datetime import date
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
     from batch.datasets import Dataset
     from batch.report import QualityReport
     from batch.steps import Steps
-    from infra.settings import Settings
-
-
-class Code(IntEnum):
-    """Exit codes; 2 is a wrong command line."""
-
-    DONE = 0
-    FAILED = 1
-    NOT_REACHED = 3
-    GATE_REFUSED = 4
-    PUBLICATION_REFUSED = 5
-    NOT_WHOLE = 6
 
 
 class Choice(StrEnum):
@@ -98,8 +85,6 @@ Loss = Annotated[
     bool, typer.Option("--accept-loss", help="Go on without records that Kafka deleted before they were landed.")
 ]
 CHUNK = 2_000_000
-_HOLE = re.compile(r"INCOMPLETE: [^']+")
-"""What a merged view says of a day that it cannot answer, and of what mends it (see serving/README.md)."""
 
 
 @app.command()
@@ -109,7 +94,7 @@ def land(topic: Topics = None, chunk: Chunk = CHUNK, accept_loss: Loss = False, 
         from batch.datasets import LANDED
 
         chosen = [LANDED[name] for name in dict.fromkeys(topic or list(Topic))]
-        _print([steps.land(one, chunk, accept_loss=accept_loss) for one in chosen], as_json)
+        show([steps.land(one, chunk, accept_loss=accept_loss) for one in chosen], as_json)
 
 
 @app.command()
@@ -128,7 +113,7 @@ def validate(
         reports = [steps.validate(one, own, snapshot) for own in days for one in chosen]
         if len(chosen) > 1:
             reports += [steps.validate_across(own, *chosen) for own in days]
-    _print(reports, as_json)
+    show(reports, as_json)
     if not report_only and not all(found.passed for found in reports if found.day == day.date()):
         raise typer.Exit(Code.GATE_REFUSED)
 
@@ -140,14 +125,14 @@ def recompute(
     """Compute days, and those that must move with them, from one snapshot of the lake."""
     days = _dates(day, to)
     with _steps() as steps:
-        _print([steps.recompute(one, days, snapshot) for one in _chosen(dataset, snapshot)], as_json)
+        show([steps.recompute(one, days, snapshot) for one in _chosen(dataset, snapshot)], as_json)
 
 
 @app.command()
 def publish(day: Day, dataset: Datasets = None, run: Run = None, as_json: Json = False) -> None:
     """Load a finished recompute and make it the answer. Exits with 5 if something newer is in place."""
     with _steps() as steps:
-        _print([steps.publish(one, day.date(), run) for one in _chosen(dataset, run)], as_json)
+        show([steps.publish(one, day.date(), run) for one in _chosen(dataset, run)], as_json)
 
 
 @app.command("run")
@@ -163,21 +148,21 @@ def run_all(
     days = _dates(day, to)
     with _steps() as steps:
         done = [steps.run(one, days, chunk, accept_loss=accept_loss) for one in _chosen(dataset)]
-        _print(done, as_json)
+        show(done, as_json)
 
 
 @app.command()
 def segments(day: Day, run: Run = None, orders_run: OrdersRun = None, as_json: Json = False) -> None:
     """Make the features of users: behaviour, RFM, lifecycle, churn risk, affinity. Written to the lake."""
     with _steps() as steps:
-        _print(steps.segments(day.date(), {"events": run, "orders": orders_run}), as_json)
+        show(steps.segments(day.date(), {"events": run, "orders": orders_run}), as_json)
 
 
 @app.command()
 def recommendations(day: Day, run: Run = None, orders_run: OrdersRun = None, as_json: Json = False) -> None:
     """Make the features of products, and which products go together. Written to the lake."""
     with _steps() as steps:
-        _print(steps.recommendations(day.date(), {"events": run, "orders": orders_run}), as_json)
+        show(steps.recommendations(day.date(), {"events": run, "orders": orders_run}), as_json)
 
 
 @app.command("explain")
@@ -190,7 +175,7 @@ def explain_number(
     with _steps() as steps:
         found = steps.explain(day.date(), metric)
         if as_json:
-            _print(found, as_json)
+            show(found, as_json)
         else:
             sys.stdout.write(found.to_markdown())
 
@@ -208,14 +193,14 @@ def maintenance(
         from batch.maintenance import Upkeep
 
         upkeep = Upkeep(timedelta(days=snapshot_days), timedelta(days=orphan_days), keep_days)
-        _print(steps.maintain(upkeep, timedelta(days=version_days)), as_json)
+        show(steps.maintain(upkeep, timedelta(days=version_days)), as_json)
 
 
 @app.command()
 def features(day: Day, as_json: Json = False) -> None:
     """Load the features of a day into ClickHouse, where the feature store and analysts read them."""
     with _steps() as steps:
-        _print(steps.load_features(day.date()), as_json)
+        show(steps.load_features(day.date()), as_json)
 
 
 @app.command()
@@ -230,7 +215,7 @@ def reconcile(day: Day, dataset: Datasets = None, as_json: Json = False) -> None
                 found.append(steps.reconcile(one, day.date()))
             except NotComparable as error:
                 skipped.append({"dataset": error.dataset, "day": error.day, "not_compared": error.why})
-        _print([*found, *skipped], as_json)
+        show([*found, *skipped], as_json)
     if any(one.check.severity == "fail" for one in found):
         raise typer.Exit(Code.GATE_REFUSED)
 
@@ -239,7 +224,7 @@ def reconcile(day: Day, dataset: Datasets = None, as_json: Json = False) -> None
 def rollback(day: Day, dataset: Datasets = None, as_json: Json = False) -> None:
     """Point readers back to what was published of a day before. Exits with 5 where that would lose records."""
     with _steps() as steps:
-        _print([steps.roll_back(one, day.date()) for one in _chosen(dataset)], as_json)
+        show([steps.roll_back(one, day.date()) for one in _chosen(dataset)], as_json)
 
 
 @app.command()
@@ -249,7 +234,7 @@ def late(wait: Wait = 30, cap: Cap = 4, dataset: Datasets = None, as_json: Json 
         from batch.late import Patience
 
         patience = Patience(timedelta(minutes=wait), cap)
-        _print([one for own in _chosen(dataset) for one in steps.late(own, patience)], as_json)
+        show([one for own in _chosen(dataset) for one in steps.late(own, patience)], as_json)
 
 
 @app.command()
@@ -263,7 +248,7 @@ def backfill(first: From, last: Until, dataset: Datasets = None, at_once: AtOnce
 
         done = [steps.backfill(one, span(first.date(), last.date()), at_once) for one in _chosen(dataset)]
         steps.backfill_features({day for one in done for day in one.published})
-        _print(done, as_json)
+        show(done, as_json)
     if any(one.refused for one in done):
         raise typer.Exit(Code.GATE_REFUSED)
 
@@ -291,10 +276,10 @@ def notify(day: Day, as_json: Json = False) -> None:
 @app.command()
 def alert(text: Text, as_json: Json = False) -> None:
     """Send a line by webhook or mail, as the settings say."""
-    with _edge() as settings:
+    with edge() as settings:
         from batch.notify import send_alert
 
-        _print({"told": send_alert(settings.notify, text)}, as_json)
+        show({"told": send_alert(settings.notify, text)}, as_json)
 
 
 @app.command()
@@ -333,105 +318,8 @@ def _dates(days: list[datetime], to: datetime | None) -> list[date]:
 @contextmanager
 def _steps() -> Iterator[Steps]:
     """The steps of this process, within its edge."""
-    with _edge() as settings:
+    with edge() as settings:
         from batch.steps import open_steps
 
         with open_steps(settings) as steps:
             yield steps
-
-
-@contextmanager
-def _edge() -> Iterator[Settings]:
-    """The settings; errors that are meant for people end the process with a sentence and their own code."""
-    from infra.settings import load_settings
-
-    try:
-        with _progress():
-            yield load_settings()
-    except Exception as error:  # the edge of the process: every error is told, and those we know have a code
-        code = _code(error)
-        if code is None:
-            raise
-        hole = _HOLE.search(str(error))
-        sys.stderr.write(f"error: {hole[0] if hole else error}\n")
-        raise typer.Exit(code) from error
-
-
-@contextmanager
-def _progress() -> Iterator[None]:
-    """Says on standard error what the steps have done; what libraries log is theirs."""
-    ours, told = logging.getLogger("batch"), logging.StreamHandler(sys.stderr)
-    ours.setLevel(logging.INFO)
-    ours.addHandler(told)
-    try:
-        yield
-    finally:
-        ours.removeHandler(told)
-
-
-def _code(error: Exception) -> Code | None:
-    """The exit code of an error that a command is meant to raise; None for any other."""
-    from clickhouse_connect.driver.exceptions import DatabaseError
-    from pydantic import ValidationError
-
-    from batch.explain import NotPublished, UnknownMetric
-    from batch.feature_loads import FeatureLoadDiffers, FeaturesDiffer
-    from batch.files import FULL, FileDamaged, NoSpace
-    from batch.gate import ExpectationBroken
-    from batch.lake import CatalogUnavailable
-    from batch.landings import LakeHistoryBroken
-    from batch.log import LogUnavailable
-    from batch.maintenance import RowsDiffer
-    from batch.notify import NotTold
-    from batch.publication import PublicationRefused
-    from batch.publish import LoadDiffers
-    from batch.ranges import LogReplaced, RecordsExpired
-    from batch.results import NoSuchRun
-    from batch.snapshot import DayForgotten, NothingLanded
-    from batch.spark import JavaMissing
-    from batch.steps import GateRefused
-    from infra.clients.clickhouse import StoreUnavailable
-
-    codes: list[tuple[tuple[type[Exception], ...], Code]] = [
-        ((GateRefused,), Code.GATE_REFUSED),
-        ((PublicationRefused,), Code.PUBLICATION_REFUSED),
-        ((CatalogUnavailable, LogUnavailable, NotTold, StoreUnavailable), Code.NOT_REACHED),
-        ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
-        ((DayForgotten, FileDamaged, NoSpace, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
-        ((ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, ValidationError), Code.FAILED),
-    ]
-    if (isinstance(error, OSError) and error.errno in FULL) or (
-        isinstance(error, DatabaseError) and _HOLE.search(str(error))
-    ):
-        return Code.FAILED
-    return next((code for kinds, code in codes if isinstance(error, kinds)), None)
-
-
-def _print(document: Any, as_json: bool) -> None:
-    plain = _plain(document)
-    if as_json:
-        sys.stdout.write(json.dumps(plain, indent=1) + "\n")
-        return
-    for one in plain if isinstance(plain, list) else [plain]:
-        sys.stdout.write("\n".join(f"{name}: {_short(value)}" for name, value in one.items()) + "\n\n")
-
-
-_PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
-    (dict, lambda value: {str(name): _plain(part) for name, part in value.items()}),
-    ((list, tuple, set, frozenset), lambda value: [_plain(part) for part in value]),
-    ((int, float, str, bool, type(None)), lambda value: value),
-)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    return next((shape(value) for kinds, shape in _PLAIN if isinstance(value, kinds)), str(value))
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LINE else f"{text[:_LINE]}..."
-
-
-_LINE = 200

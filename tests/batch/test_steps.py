@@ -21,8 +21,8 @@ import pytest
 from pyiceberg.catalog import Catalog
 from pyspark.sql import SparkSession
 
-from batch.cli import Code
 from batch.datasets import DATASETS, Dataset
+from batch.exits import Code
 from batch.files import FileDamaged, NoSpace
 from batch.maintenance import Upkeep
 from batch.publication import NotYetPublishable, StalePublication
