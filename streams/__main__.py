@@ -34,7 +34,7 @@ WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublic
 """What time mends: the tick is tried again until it succeeds, and intake stops meanwhile."""
 
 
-_COLLECT = 100_000, 50, 100
+_COLLECT = 400_000, 50, 100
 """Slices are lists of many objects without cycles: looking through them as often as Python does by itself is waste."""
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import cast
 
 import numpy as np
@@ -102,10 +100,9 @@ class Headers:
 
 def read_headers(values: Sequence[bytes | None]) -> Headers:
     """Read all headers at once."""
-    is_null = np.fromiter(map(operator.is_, values, repeat(None)), np.bool_, len(values))
-    present = [value or b"" for value in values] if is_null.any() else cast("Sequence[bytes]", values)
+    present, joined, is_null = _joined(values)
     lengths = np.fromiter(map(len, present), np.int64, len(present))
-    data = memoryview(b"".join(present))
+    data = memoryview(joined)
     short = lengths < HEADER_BYTES
     magic, ids = _fields(data, np.cumsum(lengths) - lengths, short)
     # From the last to the first, so that the first fault of a header is the one that stays.
@@ -114,6 +111,16 @@ def read_headers(values: Sequence[bytes | None]) -> Headers:
     for place in range(len(HEADER_FAULTS), 0, -1):
         faults[found[place - 1]] = place
     return Headers(ids, faults, lengths, data)
+
+
+def _joined(values: Sequence[bytes | None]) -> tuple[Sequence[bytes], bytes, npt.NDArray[np.bool_]]:
+    """The values with nothing where there is none, all of them end to end, and where there is none."""
+    present = cast("Sequence[bytes]", values)
+    try:
+        return present, b"".join(present), np.zeros(len(values), np.bool_)
+    except TypeError:  # dearer to look for than to run into: nulls are rare
+        present = [value or b"" for value in values]
+        return present, b"".join(present), np.array([value is None for value in values], np.bool_)
 
 
 def schema_ids(values: Sequence[bytes | None]) -> frozenset[int]:
