@@ -100,7 +100,18 @@ def test_f4_row_of_a_zombie_alone(open_stage: OpenStage) -> None:
 
 
 def write_as_a_zombie(stage: Stage) -> None:
-    """Two events of each session: the zombie has read the first, its successor both, and the zombie writes last."""
+    """The zombie writes last, and wakes up then."""
+    zombie, successor = write_after_the_successor(stage)
+    zombie.signal(signal.SIGCONT)
+    stage.report.faults += 1
+    stage.wait_held(zombie, successor)
+
+
+def write_after_the_successor(stage: Stage) -> tuple[Worker, Worker]:
+    """Two events of each session: the zombie has read the first, its successor both, and the zombie writes last.
+
+    It is still stopped: awake, it may read on and write what is right before it hears that it is out of the group.
+    """
     zombie, successor = stage.worker("a"), stage.worker("b")
     zombie.start()
     stage.wait_held(zombie)
@@ -118,9 +129,7 @@ def write_as_a_zombie(stage: Stage) -> None:
     written = zombie.proxy.inserts["speed_sessions"]
     zombie.proxy.release()
     until(lambda: zombie.proxy.inserts["speed_sessions"] > written, "the zombie to write", RECOVERY_SECONDS)
-    zombie.signal(signal.SIGCONT)
-    stage.report.faults += 1
-    stage.wait_held(zombie, successor)
+    return zombie, successor
 
 
 @pytest.mark.long_form
