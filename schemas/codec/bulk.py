@@ -1,5 +1,6 @@
 """Many records of one writer schema to Arrow at once: every byte consumed, and no bad record spoils its neighbours.
 
+The values are read end to end as one array; only where that fails, value by value.
 A guard word is put behind each value and read back as a last field. It is a word that occurs nowhere in the data and
 has no part of itself at its end, so it is read back exactly when the record ended where the value did.
 """
@@ -28,6 +29,8 @@ from schemas.reasons import Reason, Refused
 _FEW = 16
 """Parts of so many records are scanned one by one: that is what naming the reasons takes anyway."""
 
+_NO_MORE = b"\0"
+_SEVEN_BITS, _CONTINUES = 0x7F, 0x80
 _GUARD_BYTES = 8
 _PIECE_BYTES = 1 << 17
 """What is looked through at a time stays in the processor's cache."""
@@ -90,15 +93,14 @@ def decode_bulk(
     smaller parts.
     """
     good = np.arange(len(values))
-    guarded = list(map(add, values, repeat(guard)))
-    refusals: list[Refusal] = []
     try:
-        batch = _decode(guarded, writer, guard)
+        return good, _decode_joined(values, writer, guard), []
     except _BadPart:
+        guarded = list(map(add, values, repeat(guard)))
         refusals = list(_refusals(guarded, writer, guard))
         good = np.delete(good, [refusal.position for refusal in refusals])
         batch = _decode([guarded[position] for position in good], writer, guard)
-    return good, _body(batch), refusals
+        return good, _body(batch.columns), refusals
 
 
 class _BadPart(Exception):
@@ -132,22 +134,52 @@ def _scan(guarded: list[bytes], part: list[int], writer: Record) -> Iterator[Ref
             yield Refusal(position, error.reason, error.message)
 
 
+def _decode_joined(values: Sequence[bytes], writer: Record, guard: bytes) -> pa.Array:
+    """The records of all values, decoded end to end as one Avro array; raises _BadPart when one of them is bad.
+
+    As many guards as records are in the data, and each record was read up to one of its own: so each ended where its
+    value did.
+    """
+    data = b"".join((_zigzag(len(values)), *((guard.join(values), guard, _NO_MORE) if values else ()), guard))
+    batch = _deserialize([data], _framed_array(writer))
+    frames = batch.column(0).values
+    _require_guards(pa.concat_arrays([frames.field(frames.type.num_fields - 1), batch.column(1)]), guard)
+    return _body(frames.flatten())
+
+
 def _decode(guarded: list[bytes], writer: Record, guard: bytes) -> pa.RecordBatch:
     """Decode all values; raises _BadPart when one of them is bad."""
-    try:
-        batch = pyruhvro.deserialize_array(guarded, _framed(writer))
-        batch.validate(full=True)
-    except (ValueError, pa.ArrowInvalid) as error:
-        raise _BadPart(str(error)) from error
-    read_back = np.asarray(batch.column(batch.num_columns - 1)).view(np.int64)
-    if (read_back != np.frombuffer(guard, np.int64)).any():
-        raise _BadPart("the record does not end where the value does")
+    batch = _deserialize(guarded, _framed(writer))
+    _require_guards(batch.column(batch.num_columns - 1), guard)
     return batch
 
 
-def _body(batch: pa.RecordBatch) -> pa.Array:
+def _deserialize(data: list[bytes], schema: str) -> pa.RecordBatch:
+    try:
+        batch = pyruhvro.deserialize_array(data, schema)
+        batch.validate(full=True)
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise _BadPart(str(error)) from error
+    return batch
+
+
+def _require_guards(read_back: pa.Array, guard: bytes) -> None:
+    if (np.asarray(read_back).view(np.int64) != np.frombuffer(guard, np.int64)).any():
+        raise _BadPart("the record does not end where the value does")
+
+
+def _body(columns: Sequence[pa.Array]) -> pa.Array:
     """The record without the fields of the frame around it."""
-    return pa.RecordBatch.from_arrays(batch.columns[2:-1], schema=pa.schema(list(batch.schema)[2:-1])).to_struct_array()
+    return pa.StructArray.from_arrays(columns[2:-1], names=[f"f{number}" for number in range(2, len(columns) - 1)])
+
+
+def _zigzag(count: int) -> bytes:
+    """A count as Avro writes it."""
+    rest, octets = count << 1, bytearray()
+    while rest > _SEVEN_BITS:
+        octets.append(rest & _SEVEN_BITS | _CONTINUES)
+        rest >>= 7
+    return bytes(octets) + bytes([rest])
 
 
 @cache
@@ -167,6 +199,13 @@ def _framed(writer: Record) -> str:
     ]
     fields = [{"name": f"f{position}", "type": kind} for position, (_, kind) in enumerate(frame)]
     return json.dumps({"type": "record", "name": "Frame", "fields": fields})
+
+
+@cache
+def _framed_array(writer: Record) -> str:
+    """The schema of an array of such frames, with a guard of its own behind it."""
+    frames = {"name": "frames", "type": {"type": "array", "items": json.loads(_framed(writer))}}
+    return json.dumps({"type": "record", "name": "Frames", "fields": [frames, {"name": "guard", "type": "double"}]})
 
 
 def _schema(schema: Type, names: Any) -> Any:

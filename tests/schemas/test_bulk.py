@@ -43,7 +43,7 @@ def test_bytes_after_a_record_are_found_whatever_guard_they_copy() -> None:
 
 @pytest.fixture
 def decodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The number of records of every bulk decode."""
+    """The number of values of every bulk decode: a slice comes as one, the parts of a bad one record by record."""
     sizes: list[int] = []
     decode = pyruhvro.deserialize_array
 
@@ -57,7 +57,7 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 def test_a_clean_slice_is_decoded_once(decodes: list[int]) -> None:
     decode_user_events([GOOD] * 1000, schemas())
-    assert decodes == [1000]
+    assert decodes == [1]
 
 
 @pytest.mark.parametrize("bad", [1, 3, 20])
@@ -119,3 +119,9 @@ def test_a_value_over_the_limit_is_not_decoded() -> None:
     decoded = decode_user_events([GOOD + b"\0" * MAX_RECORD_BYTES, GOOD], schemas())
     assert decoded.rejects["reason"].to_list() == [Reason.TOO_LARGE]
     assert decoded.frame["row"].to_list() == [1]
+
+
+def test_a_value_of_two_whole_records_is_refused_alone() -> None:
+    decoded = decode_user_events([GOOD, GOOD + b"12345678" + GOOD, GOOD], schemas())
+    assert decoded.frame["row"].to_list() == [0, 2]
+    assert decoded.rejects["row"].to_list() == [1]
