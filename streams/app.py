@@ -131,9 +131,8 @@ class Wiring:
         """An agent that moves the slices of one topic into the buffer, and waits there while it is full."""
 
         async def collect(stream: Any) -> None:
-            async for deliveries in stream:
-                for delivery in deliveries:
-                    await self.pending.put(delivery)
+            async for delivery in stream:
+                await self.pending.put(delivery)
 
         channel = self.app.topic(topic, schema=AsDelivered(), acks=True)
         self.app.agent(channel, name=f"collect-{topic}", concurrency=1)(collect)
@@ -167,7 +166,7 @@ class AsDelivered(Schema):  # type: ignore[misc]  # faust is untyped
         return None
 
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
-        """The slices with their generation."""
+        """The slice with its generation."""
         return message.value
 
 
@@ -220,7 +219,7 @@ def _faust_app(options: WorkerOptions) -> Any:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
-        stream_buffer_maxsize=2,  # each a whole fetch of a topic
+        stream_buffer_maxsize=8,
         broker_max_poll_records=options.fetch_records,
         # A long outage of a sink stops the fetching; that must not cost the worker its membership.
         broker_max_poll_interval=7 * 86_400.0,

@@ -4,8 +4,6 @@ Everything untyped of Faust and aiokafka that the worker touches is in this modu
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from aiokafka.errors import IllegalStateError
@@ -104,10 +102,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self._listener.assigned(partitions)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """One message per topic of the next fetch, with the slices of all its partitions.
-
-        What Faust does with a message costs more than a slice of few records.
-        """
+        """One message per partition and slice of the next fetch."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         generation, self._fetching = self._generation, True
@@ -119,14 +114,12 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         judged = [(TP(*tp), records, self._judge(TP(*tp), records)) for tp, records in (fetched or {}).items()]
         if generation != self._generation:
             return
-        items = [item for tp, records, verdict in judged for item in await self._slices(tp, records, verdict)]
-        for _, group in groupby(sorted(items, key=attrgetter("topic")), attrgetter("topic")):
-            # What is not handed on is read again: nothing but a delivery moves the ledger or the reading on.
-            if self.should_stop or not self.flow_active:
-                return
-            if deliveries := [Delivery(item, generation) for item in group if self._deliver(item, generation)]:
-                message = self._message(deliveries)
-                yield message.tp, message
+        for tp, records, verdict in judged:
+            for item in await self._slices(tp, records, verdict):
+                # What is not handed on is read again: nothing but a delivery moves the ledger or the reading on.
+                if self.should_stop or not self.flow_active or not self._deliver(item, generation):
+                    return
+                yield tp, self._message(item)
 
     def _judge(self, tp: TP, records: Sequence[Any]) -> Verdict | None:
         reading = self._reading.get(tp)
@@ -180,9 +173,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self._reading[TP(item.topic, item.partition)].took(item.next_offset, item.append_times[-1])
         return True
 
-    def _message(self, deliveries: list[Delivery]) -> ConsumerMessage:
-        """To Faust it is a message of the partition of the last slice."""
-        item = deliveries[-1].item
+    def _message(self, item: Slice) -> ConsumerMessage:
         return ConsumerMessage(
             topic=item.topic,
             partition=item.partition,
@@ -191,7 +182,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
             timestamp_type=LOG_APPEND_TIME,
             headers=(),
             key=None,
-            value=deliveries,
+            value=Delivery(item, self._generation),
             checksum=None,
             tp=TP(item.topic, item.partition),
             generation_id=self.app.consumer_generation_id,
