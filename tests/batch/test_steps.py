@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlparse
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,7 @@ from pyspark.sql import SparkSession
 from batch.datasets import DATASETS, Dataset
 from batch.exits import Code
 from batch.files import FileDamaged, NoSpace
+from batch.lake import files_of, load_table
 from batch.maintenance import Upkeep
 from batch.publication import NotYetPublishable, StalePublication
 from batch.publish import roll_up_missing
@@ -270,10 +272,11 @@ def test_i4_what_befalls_the_lake_never_reaches_a_reader(
     log.send({0: [click(own, uuid4().hex, uuid4().hex, at(DAY, "11:00:00")) for _ in range(6_000)]})
     with full_disk(), pytest.raises(NoSpace):
         steps.land(events, CHUNK, accept_loss=False)
-    steps.land(events, CHUNK, accept_loss=False)
+    landed = steps.land(events, CHUNK, accept_loss=False)
     with full_disk(), pytest.raises(NoSpace):
         steps.recompute(events, [DAY])
-    file = max(Path(config.lake.warehouse).rglob("events/**/*.parquet"), key=lambda one: one.stat().st_size)
+    held = files_of(load_table(steps.catalog, events.table), landed.snapshot_id)
+    file = Path(urlparse(max(held, key=lambda one: one.rows).uri).path)
     rot(file, 5)
     with pytest.raises(FileDamaged):
         steps.recompute(events, [DAY])

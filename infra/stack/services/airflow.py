@@ -9,8 +9,10 @@ import importlib.metadata
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from infra.stack.plan import Command, Service, Step
 from infra.stack.probes import get
 from infra.stack.processes import leader
 
+LOCK_SECONDS = 60
+"""How long a process waits for the database while another one writes."""
 MIGRATE_SECONDS = 180
 SECONDS = 180.0
 PARALLELISM = 2
@@ -48,7 +52,7 @@ def environment(settings: Settings) -> dict[str, str]:
         ("api", "workers"): 1,
         ("api", "secret_key"): _secret(settings, "api"),
         ("api_auth", "jwt_secret"): _secret(settings, "tokens"),
-        ("database", "sql_alchemy_conn"): f"sqlite:///{_database(settings)}",
+        ("database", "sql_alchemy_conn"): f"sqlite:///{_database(settings)}?timeout={LOCK_SECONDS}",
         ("logging", "base_log_folder"): folder / "logs",
     }
     names = {f"AIRFLOW__{section}__{key}".upper(): str(value) for (section, key), value in values.items()}
@@ -88,6 +92,9 @@ def _prepare(settings: Settings) -> None:
         _migrate(settings)
         if is_new:
             _copy(_database(settings), empty)
+    with closing(sqlite3.connect(_database(settings))) as database:
+        # Readers and a writer do not lock each other out, so a command may write while the scheduler is busy.
+        database.execute("PRAGMA journal_mode = WAL")
     done.touch()
 
 
