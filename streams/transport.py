@@ -34,6 +34,8 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self._generation = 0
         self._fetching = False
         self._reading: dict[TP, Reading] = {}
+        self._passed: set[TP] = set()
+        """Partitions of which the client was past records that were not handed on."""
 
     def _new_consumer_thread(self) -> SliceThread:
         return SliceThread(self, loop=self.loop, beacon=self.beacon)
@@ -105,11 +107,13 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         """One message per partition and slice of the next fetch."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
+        await self._go_back()
         generation, self._fetching = self._generation, True
         try:
             fetched, _ = await self._wait_next_records(timeout)
         finally:
             self._fetching = False
+        self._passed.update(TP(*tp) for tp in fetched or ())
         # All are judged before the first is handed on: the client has moved on for all of them, whatever comes between.
         judged = [(TP(*tp), records, self._judge(TP(*tp), records)) for tp, records in (fetched or {}).items()]
         if generation != self._generation:
@@ -120,6 +124,18 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
                 if self.should_stop or not self.flow_active or not self._deliver(item, generation):
                     return
                 yield tp, self._message(item)
+            if verdict is not None:
+                self._passed.discard(tp)
+
+    async def _go_back(self) -> None:
+        """Sends the client to where we are in the partitions of a fetch that was not handed on whole.
+
+        The next fetch would show it too, but on a partition that gets no more records there is none.
+        """
+        passed = {tp: self._reading[tp].position for tp in self._passed if tp in self._reading}
+        self._passed.clear()
+        if passed:
+            await self.seek_wait(passed)
 
     def _judge(self, tp: TP, records: Sequence[Any]) -> Verdict | None:
         reading = self._reading.get(tp)

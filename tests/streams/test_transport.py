@@ -155,6 +155,25 @@ async def test_a_fetch_under_way_during_the_seek_proves_no_gap(broker: FakeBroke
     assert ranges(await broker.fetch(one=records(0, 2))) == [(0, 0, 2)]
 
 
+async def test_what_was_dropped_is_read_again_also_where_no_record_follows(broker: FakeBroker) -> None:
+    """The client is past the records: the broker has no more to give, and no fetch would show that they are missing."""
+
+    async def rebalance_meanwhile(timeout: float) -> tuple[dict[TP, list[Record]], None]:
+        broker.consumer._drop({ONE, TWO})
+        await broker.consumer.perform_seek()
+        return {ONE: records(0, 3)}, None
+
+    answer, broker.consumer._wait_next_records = broker.consumer._wait_next_records, rebalance_meanwhile
+    assert [message async for message in broker.consumer.getmany(timeout=0)] == []
+    broker.consumer._wait_next_records = answer
+    broker.sought.clear()
+    assert await broker.fetch() == []
+    assert broker.sought == [{ONE: 0}]
+    assert ranges(await broker.fetch(one=records(0, 3))) == [(0, 0, 3)]
+    assert await broker.fetch() == []
+    assert broker.sought == [{ONE: 0}], "nothing is dropped any more"
+
+
 async def test_a_fetch_that_ends_during_the_seek_proves_no_gap(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +198,9 @@ async def test_a_fetch_that_ends_during_the_seek_proves_no_gap(
         fetched.set()
         await seek
     assert await broker.fetch(one=records(3, 5)) == []
-    assert broker.sought == [{ONE: 0}]
+    assert broker.sought == [{ONE: 0}, {ONE: 0}], (
+        "once for the fetch that was dropped, once for the one that begins too late"
+    )
 
 
 async def test_a_gap_that_the_broker_confirms_is_compaction(started: FakeBroker) -> None:
