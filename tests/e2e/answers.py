@@ -40,7 +40,17 @@ def check_rows(found: Rows, expected: Mapping[tuple[Any, ...], Mapping[str, Any]
     assert found.keys() == expected.keys()
     for key, figures in expected.items():
         row = {name: found[key][name] for name in figures}
-        assert row == pytest.approx(figures, rel=ROUNDING), key
+        # What is divided by nothing is null: just after midnight a day may have too few visits for a rate.
+        assert _nulls(row) == _nulls(figures), key
+        assert _numbers(row) == pytest.approx(_numbers(figures), rel=ROUNDING), key
+
+
+def _nulls(row: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in row.items() if value is None}
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def layers(live: Live, tenant: str) -> dict[date, str]:
