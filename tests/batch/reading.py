@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from infra.clients.clickhouse import connect
 from infra.settings import ClickHouse
 
-AGAIN = 5
+AGAIN = 3
 """How often in a row a reader may be asked to ask again."""
 
 
@@ -31,25 +31,30 @@ class Reader(Thread):
 
     def __init__(self, settings: ClickHouse) -> None:
         super().__init__(daemon=True)
-        self.settings, self.stopped, self.refusal = settings, Event(), ""
+        self.settings, self.stopped = settings, Event()
+        self.failure: Exception | None = None
         self.seen: list[Answer] = []
         self.last: dict[date, Answer] = {}
 
     def run(self) -> None:
-        refused = 0
-        with closing(connect(self.settings, "analyst")) as client:
-            over = False
-            while not over or refused:
-                over = self.stopped.wait(0.02)
-                try:
-                    self.ask(client)
-                    refused = 0
-                except DatabaseError as error:
-                    refused += 1
-                    # A query that a publication came in the middle of is refused, and answered when it is asked again.
-                    if "ask again" not in str(error) or refused > AGAIN:
-                        self.refusal = str(error)
-                        return
+        try:
+            with closing(connect(self.settings, "analyst")) as client:
+                self.read(client)
+        except Exception as error:  # noqa: BLE001 - whatever ends this thread, the test must hear of it
+            self.failure = error
+
+    def read(self, client: Client) -> None:
+        refused, over = 0, False
+        while not over or refused:
+            over = self.stopped.wait(0.02)
+            try:
+                self.ask(client)
+                refused = 0
+            except DatabaseError as error:
+                refused += 1
+                # A query that a publication came in the middle of is refused, and answered when it is asked again.
+                if "ask again" not in str(error) or refused > AGAIN:
+                    raise
 
     def ask(self, client: Client) -> None:
         found = client.query_arrow("SELECT day, sessions, page_views, publication_version FROM daily_metrics")
@@ -64,5 +69,5 @@ class Reader(Thread):
         self.stopped.set()
         self.join(60)
         assert not self.is_alive()
-        assert self.refusal == ""
+        assert self.failure is None, self.failure
         return self.seen
