@@ -139,8 +139,8 @@ async def test_records_delivered_before_are_not_delivered_again(started: FakeBro
     assert ranges(await started.fetch(one=records(2, 4))) == []
 
 
-async def test_a_fetch_under_way_during_the_seek_proves_no_gap(broker: FakeBroker) -> None:
-    """A call that began before a rebalance can end after it, and take records of the new hold with it."""
+async def lose_to_a_rebalance(broker: FakeBroker) -> None:
+    """Fetches records during which the partitions go and come back, so that they are dropped."""
 
     async def rebalance_meanwhile(timeout: float) -> tuple[dict[TP, list[Record]], None]:
         broker.consumer._drop({ONE, TWO})
@@ -150,6 +150,11 @@ async def test_a_fetch_under_way_during_the_seek_proves_no_gap(broker: FakeBroke
     answer, broker.consumer._wait_next_records = broker.consumer._wait_next_records, rebalance_meanwhile
     assert [message async for message in broker.consumer.getmany(timeout=0)] == []
     broker.consumer._wait_next_records = answer
+
+
+async def test_a_fetch_under_way_during_the_seek_proves_no_gap(broker: FakeBroker) -> None:
+    """A call that began before a rebalance can end after it, and take records of the new hold with it."""
+    await lose_to_a_rebalance(broker)
     assert await broker.fetch(one=records(3, 5)) == []
     assert broker.sought[-1] == {ONE: 0}
     assert ranges(await broker.fetch(one=records(0, 2))) == [(0, 0, 2)]
@@ -157,15 +162,7 @@ async def test_a_fetch_under_way_during_the_seek_proves_no_gap(broker: FakeBroke
 
 async def test_what_was_dropped_is_read_again_also_where_no_record_follows(broker: FakeBroker) -> None:
     """The client is past the records: the broker has no more to give, and no fetch would show that they are missing."""
-
-    async def rebalance_meanwhile(timeout: float) -> tuple[dict[TP, list[Record]], None]:
-        broker.consumer._drop({ONE, TWO})
-        await broker.consumer.perform_seek()
-        return {ONE: records(0, 3)}, None
-
-    answer, broker.consumer._wait_next_records = broker.consumer._wait_next_records, rebalance_meanwhile
-    assert [message async for message in broker.consumer.getmany(timeout=0)] == []
-    broker.consumer._wait_next_records = answer
+    await lose_to_a_rebalance(broker)
     broker.sought.clear()
     assert await broker.fetch() == []
     assert broker.sought == [{ONE: 0}]
