@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from batch.datasets import DATASETS, Dataset
 from batch.lake import files_of, load_table
 from batch.plain import plain_recompute
 from batch.steps import Steps, open_steps
-from infra.bench.produce import send
+from infra.bench.produce import make_producer, send
 from infra.bench.running import MeasurementFailed, stack
 from infra.bench.workload import Workload, WorkloadSize
 from infra.settings import Settings
@@ -165,7 +164,7 @@ def _send(settings: Settings, name: str, events: int, day: date) -> int:
     size = WorkloadSize(events, events_per_second=events / DAY_SECONDS, open_visits=max(100, events // 500))
     begin = int(start_of(day).timestamp() * 1000)
     partitions = {USER_EVENTS.name: USER_EVENTS.partitions, TRANSACTIONS.name: TRANSACTIONS.partitions}
-    producer = Producer({**settings.kafka.client_config(), **_PRODUCER})
+    producer = make_producer(settings.kafka)
     sent = 0
     for block in Workload(size, 1, begin, ids, partitions).blocks(BLOCK):
         if block.topic == USER_EVENTS.name:
@@ -174,16 +173,6 @@ def _send(settings: Settings, name: str, events: int, day: date) -> int:
     if left := producer.flush(120):
         raise MeasurementFailed(f"{left} events were not taken by Kafka within two minutes")
     return sent
-
-
-_PRODUCER = {
-    "acks": "all",
-    "compression.type": "lz4",
-    "linger.ms": 50,
-    "batch.size": 1 << 20,
-    "queue.buffering.max.messages": 1_000_000,
-    "log_level": 0,
-}
 
 
 def _dataset(name: str) -> Dataset:

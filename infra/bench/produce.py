@@ -10,7 +10,7 @@ import time
 from confluent_kafka import Producer
 
 from infra.bench.workload import Block, Workload, WorkloadSize
-from infra.settings import load_settings
+from infra.settings import Kafka, load_settings
 from schemas.registry import Registry
 from schemas.topics import TRANSACTIONS, USER_EVENTS
 
@@ -49,7 +49,7 @@ def main() -> None:
     size = WorkloadSize(given.events, per_second, given.open, given.products)
     begin = time.time() if given.rate else time.time() - given.events / per_second
     workload = Workload(size, given.seed, round(begin * 1_000), ids, partitions)
-    producer = Producer(settings.kafka.client_config() | _PRODUCER)
+    producer = make_producer(settings.kafka)
     sent, events, began, spent, at = 0, 0, time.monotonic(), time.process_time(), time.time()
     for block in workload.blocks(min(_BLOCK, max(1, int(given.rate / 20))) if given.rate else _BLOCK):
         send(producer, block)
@@ -63,6 +63,11 @@ def main() -> None:
     cpu = time.process_time() - spent
     figures = {"records": sent, "events": events, "unsent": left, "began": at, "seconds": seconds, "cpu": cpu}
     sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def make_producer(kafka: Kafka) -> Producer:
+    """A producer that loses nothing and sends large batches."""
+    return Producer(kafka.client_config() | _PRODUCER)
 
 
 def send(producer: Producer, block: Block) -> None:
