@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 from batch.commits import commit
 from batch.engine import Derived, Extreme, Fold, Milliseconds, Overwrite, Property
 from batch.lake import exchange, load_table, target
-from batch.scan import scan
+from batch.scan import read, typed
 from batch.snapshot import Pinned, ends_by_place, place
 from batch.storage import Storage
 from schemas.tables.lake import LakeTable, to_arrow
@@ -30,7 +30,7 @@ class LocalEngine:
 
     def read(self, files: Sequence[str], table: LakeTable) -> pl.DataFrame:
         """See `Engine`."""
-        return _as(scan(self.storage, files, table.frame_schema), table.frame_schema).collect()
+        return read(self.storage, files, table.frame_schema)
 
     def window(self, table: LakeTable, first: date, last: date) -> pl.DataFrame:
         """See `Engine`."""
@@ -68,11 +68,11 @@ class LocalEngine:
         made = fold.target.frame_schema
         if rows.is_empty():
             return pl.DataFrame(schema=made)
-        return _as(fold.function(_as(rows.lazy(), fold.source.frame_schema).collect()).lazy(), made).collect()
+        return typed(fold.function(typed(rows.lazy(), fold.source.frame_schema).collect()).lazy(), made).collect()
 
     def frame(self, rows: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """See `Engine`."""
-        return _as(rows.lazy(), columns).collect()
+        return typed(rows.lazy(), columns).collect()
 
     @contextmanager
     def kept(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -82,7 +82,7 @@ class LocalEngine:
     def overwrite(self, which: Overwrite, rows: pl.DataFrame, properties: Mapping[str, str]) -> None:
         """See `Engine`."""
         into = target(load_table(self.catalog, which.table), self.storage)
-        ordered = _as(rows.lazy(), which.table.frame_schema).collect()
+        ordered = typed(rows.lazy(), which.table.frame_schema).collect()
         made = [
             into.write(day, [to_arrow(part, which.table)])
             for (day,), part in ordered.partition_by("day", as_dict=True).items()
@@ -109,10 +109,6 @@ def _files(table: Table, condition: str, snapshot_id: int | None = None) -> list
 def _on(days: Collection[date]) -> str:
     named = ", ".join(f"'{day}'" for day in days)
     return f"day IN ({named})"
-
-
-def _as(rows: pl.LazyFrame, columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    return rows.select(pl.col(name).cast(kind) for name, kind in columns.items())
 
 
 def _derived(column: Derived) -> pl.Expr:

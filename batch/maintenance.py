@@ -26,7 +26,7 @@ from batch.files import LakeFile, Target
 from batch.folding import piece, pieces
 from batch.lake import data_files, exchange, files_of, load_table, target
 from batch.landings import KEPT_FROM, LANDING, commits, properties_of
-from batch.scan import scan
+from batch.scan import scan, typed
 from batch.storage import Storage
 from schemas.tables.lake import LakeTable, to_arrow
 
@@ -172,9 +172,8 @@ class _Day:
 
     def of(self, partition: int) -> pl.DataFrame:
         """The rows of a partition in the order of the log."""
-        kinds = self.table.frame_schema
         rows = self._rows().filter(log_partition=partition).sort("log_epoch", "log_offset")
-        return rows.select(pl.col(name).cast(kind) for name, kind in kinds.items()).collect()
+        return typed(rows, self.table.frame_schema).collect()
 
     def _rows(self) -> pl.LazyFrame:
         return scan(self.storage, [file.uri for file in self.files], self.table.frame_schema)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import polars as pl
 import pyarrow as pa
 
 from batch.engine import Fold
-from batch.scan import scan
+from batch.scan import read
 from batch.storage import Storage
 from schemas.tables.lake import LakeTable, from_arrow, to_arrow
 
@@ -43,5 +42,5 @@ class NamedFiles:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Reads one file after the other."""
         for uri in (uri for batch in batches for uri in batch.column(0).to_pylist()):
-            rows = scan(self.storage, [uri], self.table.frame_schema).cast(pl.Schema(self.table.frame_schema)).collect()
+            rows = read(self.storage, [uri], self.table.frame_schema)
             yield from to_arrow(rows, self.table).to_batches(max_chunksize=BATCH_ROWS)

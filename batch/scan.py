@@ -73,7 +73,7 @@ class Snapshot:
         rows = rows.filter(mine)
         if share.of > 1:
             rows = rows.filter(pl.struct(self.group).hash(seed=0) % share.of == share.number)
-        return rows.select(pl.col(name).cast(kinds[name]) for name in columns)
+        return typed(rows, {name: kinds[name] for name in columns})
 
     def _held(self, share: Share, days: Collection[date]) -> list[LakeFile]:
         return [file for file in self.files if file.day in days and file.may_hold(share.partition)]
@@ -92,6 +92,16 @@ def scan(storage: Storage, files: Sequence[str], columns: Mapping[str, pl.DataTy
         storage_options=named[0][1],
         hive_partitioning=False,
     )
+
+
+def read(storage: Storage, files: Sequence[str], columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """All rows of files, in these types."""
+    return typed(scan(storage, files, columns), columns).collect()
+
+
+def typed(rows: pl.LazyFrame, columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """The columns, in these types."""
+    return rows.select(pl.col(name).cast(kind) for name, kind in columns.items())
 
 
 def _stored(kind: pl.DataType) -> pl.DataType:
