@@ -13,7 +13,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from tests.streams.cluster import until
+from tests.support.waiting import until
 
 UPSTREAM_SECONDS = 120.0
 HOLD_SECONDS = 180.0

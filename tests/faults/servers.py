@@ -18,7 +18,7 @@ from infra.stack.services.clickhouse import CLICKHOUSE
 from infra.stack.services.kafka import KAFKA
 from infra.stack.services.registry import REGISTRY
 from infra.stack.state import open_state
-from tests.streams.cluster import until
+from tests.support.waiting import until
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 40.0

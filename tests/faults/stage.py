@@ -29,7 +29,7 @@ from tests.faults.traffic import PARTITIONS, Plan, Planned, Shape, encoder
 from tests.faults.watch import Progress, Reader, Watch
 from tests.faults.workers import Worker
 from tests.merge.store import Store
-from tests.streams.cluster import until
+from tests.support.waiting import until
 
 RECOVERY_SECONDS = 120.0
 """Most time from the last fault until everything is applied and committed; 60 s are wanted of a machine of its own."""

@@ -13,7 +13,7 @@ from tests.faults.conftest import OpenStage
 from tests.faults.invariants import Broken
 from tests.faults.stage import Stage
 from tests.faults.test_workers import write_after_the_successor
-from tests.streams.cluster import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import OpenStage
 from tests.faults.stage import RECOVERY_SECONDS, Stage
 from tests.faults.traffic import Planned
-from tests.streams.cluster import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(1800)]
 

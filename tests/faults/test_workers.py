@@ -11,7 +11,7 @@ from tests.faults.conftest import OpenStage
 from tests.faults.stage import RECOVERY_SECONDS, Stage
 from tests.faults.traffic import Shape
 from tests.faults.workers import Worker
-from tests.streams.cluster import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(1800)]
 

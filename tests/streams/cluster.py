@@ -19,17 +19,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.streams.recording import open_records
 from tests.streams.worker import run
 from tests.support.forked import Forked
+from tests.support.waiting import until
 
 Record = tuple[bytes | None, bytes | None]
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
-    """Wait for a condition; the deadline only ends a test that would hang."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.05)
 
 
 def make_topic(bootstrap: str, partitions: int, **config: str) -> str:

@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from streams.errors import LogRefused, PartitionsChanged
 from streams.hold import Log
 from streams.identity import identify, verify
-from tests.streams.cluster import Cluster, Load, make_topic, until
+from tests.streams.cluster import Cluster, Load, make_topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
-from tests.streams.cluster import Cluster, Load, make_topic, replays, until
+from tests.streams.cluster import Cluster, Load, make_topic, replays
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
 

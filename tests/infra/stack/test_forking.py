@@ -19,8 +19,9 @@ from infra.stack.forking import ForkServer
 from infra.stack.plan import Program, Service
 from infra.stack.processes import FORK_SERVER, end, find, has_ended, leader, log_tail
 from infra.stack.services.all import NODES
-from tests.infra.stack.waiting import until
+from tests.support.waiting import until
 
+SECONDS = 20.0
 PROGRAMS = "tests.infra.stack.programs"
 TELL = Program(f"{PROGRAMS}:tell", ("one", "two"), (PROGRAMS,))
 
@@ -43,7 +44,7 @@ def leaders(home: Path) -> dict[str, int | None]:
 
 def test_a_forked_program_has_what_one_of_its_own_would_have(home: Path, forks: ForkServer) -> None:
     process = forks.fork("teller", TELL)
-    until(lambda: log_tail(home, "teller").endswith("}"))
+    until(lambda: log_tail(home, "teller").endswith("}"), "what it tells", SECONDS)
 
     facts = json.loads(log_tail(home, "teller"))
     parent = leader(home, FORK_SERVER)
@@ -81,14 +82,14 @@ def test_who_is_killed_there_is_not_taken_for_alive(home: Path, forks: ForkServe
     one = forks.fork("one", TELL)
     one.send_signal(signal.SIGKILL)
 
-    until(lambda: has_ended(one))
+    until(lambda: has_ended(one), "the one to end", SECONDS)
     assert leader(home, "one") is None
 
 
 def test_the_last_words_of_a_fork_are_in_its_log(home: Path, forks: ForkServer) -> None:
     process = forks.fork("one", Program(f"{PROGRAMS}:fail"))
 
-    until(lambda: has_ended(process))
+    until(lambda: has_ended(process), "its end", SECONDS)
     assert log_tail(home, "one") == "no such disk"
 
 

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from infra.stack.processes import SERVICE, STACK, Running, end, find, log_tail, start
-from tests.infra.stack.waiting import until
+from tests.support.waiting import until
 
+SECONDS = 20.0
 SLEEP = "import time; time.sleep(300)"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True); {SLEEP}"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {SLEEP}"
@@ -36,7 +37,7 @@ def count(home: Path) -> int:
 
 def test_a_service_is_found_with_its_descendants_and_its_leader_known(home: Path) -> None:
     pid = run(home, "one", PARENT)
-    until(lambda: count(home) == 2)
+    until(lambda: count(home) == 2, "both processes", SECONDS)
 
     leader = find(home)["one"].leader
     assert leader is not None
@@ -45,7 +46,7 @@ def test_a_service_is_found_with_its_descendants_and_its_leader_known(home: Path
 
 def test_end_reaches_descendants_in_sessions_of_their_own(home: Path) -> None:
     run(home, "one", PARENT)
-    until(lambda: count(home) == 2)
+    until(lambda: count(home) == 2, "both processes", SECONDS)
 
     assert end(home, None, 5) == ["one"]
     assert find(home) == {}
@@ -53,7 +54,7 @@ def test_end_reaches_descendants_in_sessions_of_their_own(home: Path) -> None:
 
 def test_descendants_of_a_killed_leader_are_found_and_ended(home: Path) -> None:
     pid = run(home, "one", PARENT)
-    until(lambda: count(home) == 2)
+    until(lambda: count(home) == 2, "both processes", SECONDS)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
@@ -66,7 +67,7 @@ def test_descendants_of_a_killed_leader_are_found_and_ended(home: Path) -> None:
 
 def test_who_ignores_the_request_to_end_is_killed(home: Path) -> None:
     run(home, "deaf", STUBBORN)
-    until(lambda: log_tail(home, "deaf") == "deaf")
+    until(lambda: log_tail(home, "deaf") == "deaf", "its log", SECONDS)
 
     assert end(home, None, 0.2) == ["deaf"]
     assert find(home) == {}
@@ -101,7 +102,7 @@ def test_a_long_log_is_put_aside(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("infra.stack.processes.LOG_BYTES", 10)
     for word in ("first", "second"):
         run(home, "one", f"print('{word} ' * 3)")
-        until(lambda word=word: word in log_tail(home, "one"))  # type: ignore[misc]
+        until(lambda word=word: word in log_tail(home, "one"), word, SECONDS)  # type: ignore[misc]
 
     assert log_tail(home, "one").startswith("second")
     assert (home / "log" / "one.log.1").read_text().startswith("first")

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,10 +22,10 @@ from tests.serving.api.feed import Feed, at
 from tests.serving.points.messages import DAY, NOON_MS, group, send, session, window
 from tests.support.clickhouse import Endpoint
 from tests.support.stack import RunStack
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.servers
 NOW = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)
-WAIT_S = 40.0
 AWAY = Cassandra(port=1)
 
 
@@ -186,13 +185,6 @@ def copier(stack: Settings, run_stack: RunStack) -> Iterator[Callable[[], subpro
         process.wait(20)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it was not copied in time"
-        time.sleep(0.1)
-
-
 def views(points: Points, product: str) -> list[int]:
     rows = points.rows("SELECT views FROM products_by_window WHERE tenant_id = ? AND product_id = ?", ("acme", product))
     return [row.views for row in rows]
@@ -203,12 +195,13 @@ def test_the_copier_goes_on_where_it_was_killed(
 ) -> None:
     first = copier()
     send(stack, [window(f"copied-{n}", 1, n) for n in range(50)])
-    wait_for(lambda: views(points, "copied-49") == [49])
+    until(lambda: views(points, "copied-49") == [49], "the first copies")
     first.send_signal(signal.SIGKILL)
     first.wait(20)
     send(stack, [window(f"copied-{n}", 2, 100 + n) for n in range(50)])
     second = copier()
-    wait_for(lambda: all(views(points, f"copied-{n}") == [100 + n] for n in range(50)))
-    wait_for(lambda: len(points.rows("SELECT * FROM points_progress WHERE copy = ?", ("rivermeet-points",))) == 24)
+    until(lambda: all(views(points, f"copied-{n}") == [100 + n] for n in range(50)), "the second copies")
+    progress = "SELECT * FROM points_progress WHERE copy = ?"
+    until(lambda: len(points.rows(progress, ("rivermeet-points",))) == 24, "progress of all partitions")
     second.send_signal(signal.SIGTERM)
     assert second.wait(20) == 0
