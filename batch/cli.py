@@ -68,6 +68,9 @@ Missed = Annotated[
 ]
 Snapshot = Annotated[int | None, typer.Option("--snapshot", help="A snapshot of the lake; the newest by default.")]
 Run = Annotated[str | None, typer.Option("--run", help="A finished recompute; the newest with the day by default.")]
+OrNewer = Annotated[
+    bool, typer.Option("--or-newer", help="End with 0 also if all its days are published from newer snapshots.")
+]
 OrdersRun = Annotated[
     str | None, typer.Option("--orders-run", help="A finished recompute of orders; the newest with the day by default.")
 ]
@@ -129,10 +132,12 @@ def recompute(
 
 
 @app.command()
-def publish(day: Day, dataset: Datasets = None, run: Run = None, as_json: Json = False) -> None:
+def publish(
+    day: Day, dataset: Datasets = None, run: Run = None, or_newer: OrNewer = False, as_json: Json = False
+) -> None:
     """Load a finished recompute and make it the answer. Exits with 5 if something newer is in place."""
     with _steps() as steps:
-        show([steps.publish(one, day.date(), run) for one in _chosen(dataset, run)], as_json)
+        show([steps.publish(one, day.date(), run, or_newer=or_newer) for one in _chosen(dataset, run)], as_json)
 
 
 @app.command("run")

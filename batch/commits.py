@@ -1,4 +1,4 @@
-"""A change of a table of the lake as one commit, tried again when somebody else's comes first."""
+"""Changes as one commit, tried again when somebody else's comes first."""
 
 from __future__ import annotations
 
@@ -22,12 +22,17 @@ def commit(load: Callable[[], Table], change: Callable[[Table], Answer]) -> Answ
     pyiceberg's own retry is off: it would apply the change to whatever the table is by now, and only `load` and
     `change` know whether that is still right. Raises `CommitFailedException` when others were first every time.
     """
-    for attempt in range(ATTEMPTS - 1):
+    return again(lambda: change(_alone(load())), CommitFailedException)
+
+
+def again(attempt: Callable[[], Answer], lost: type[Exception]) -> Answer:
+    """What the attempt answers, tried again, up to `ATTEMPTS` times, when it lost against somebody else's."""
+    for number in range(ATTEMPTS - 1):
         try:
-            return change(_alone(load()))
-        except CommitFailedException:
-            time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - spreads attempts, no secret
-    return change(_alone(load()))
+            return attempt()
+        except lost:
+            time.sleep(random.uniform(0, PAUSE_SECONDS * 2**number))  # noqa: S311 - spreads attempts, no secret
+    return attempt()
 
 
 def _alone(table: Table) -> Table:

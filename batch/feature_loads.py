@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
-from batch.features import INPUTS, Trace
+from batch.features import Trace, newest_trace
 from batch.lake import load_table
 from batch.publication import ATTEMPT_BITS
 from batch.publish import ROWS_PER_INSERT
@@ -69,7 +69,7 @@ def load_features(client: Client, catalog: Catalog, day: date, now: datetime, at
     Raises `FeaturesDiffer`, `FeatureLoadDiffers`.
     """
     tables = [(table, load_table(catalog, table)) for table in FEATURE_TABLES]
-    trace = _common(day, {table.name: _trace(found, day) for table, found in tables})
+    trace = _common(day, {table.name: newest_trace(found, day) for table, found in tables})
     place = _current(client, day)
     if place is not None and (place["events_run"], place["orders_run"]) == _runs(trace):
         return FeatureLoad(trace.days, trace.runs, place["version"], loaded=False, rows={})
@@ -78,15 +78,6 @@ def load_features(client: Client, catalog: Catalog, day: date, now: datetime, at
     rows = {table.name: _load(client, table, found, trace, version, created) for table, found in tables}
     insert(client, "batch_feature_loads", _pointer(trace, version, created))
     return FeatureLoad(trace.days, trace.runs, version, loaded=True, rows=rows)
-
-
-def _trace(table: Table, day: date) -> Trace | None:
-    """What the newest write of the day was made from."""
-    for snapshot in sorted(table.snapshots(), key=lambda one: one.sequence_number or 0, reverse=True):
-        text = snapshot.summary.additional_properties.get(INPUTS) if snapshot.summary else None
-        if text and day in (trace := Trace.from_json(text)).days:
-            return trace
-    return None
 
 
 def _common(day: date, found: Mapping[str, Trace | None]) -> Trace:

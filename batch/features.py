@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Generic
 
 import polars as pl
+from pyiceberg.table import Table
 
 from batch.engine import Engine, Fold, Overwrite, Rows
 from batch.results import RESULT_TABLES, Manifest, Results
@@ -60,6 +61,22 @@ class Trace:
         raw = json.loads(text)
         return cls(tuple(date.fromisoformat(day) for day in raw["days"]), raw["runs"], raw["sequences"])
 
+    def is_newer(self, than: Trace) -> bool:
+        """Whether it was made from a newer snapshot, and from none that is older."""
+        pairs = [
+            (self.sequences.get(name, 0), than.sequences.get(name, 0)) for name in (self.sequences | than.sequences)
+        ]
+        return all(own >= other for own, other in pairs) and any(own > other for own, other in pairs)
+
+
+def newest_trace(table: Table, day: date) -> Trace | None:
+    """What the newest write of the day was made from."""
+    for snapshot in sorted(table.snapshots(), key=lambda one: one.sequence_number or 0, reverse=True):
+        text = snapshot.summary.additional_properties.get(INPUTS) if snapshot.summary else None
+        if text and day in (trace := Trace.from_json(text)).days:
+            return trace
+    return None
+
 
 @dataclass(frozen=True)
 class DayTable:
@@ -79,7 +96,7 @@ class DayTable:
 
 @dataclass(frozen=True)
 class FeatureReport:
-    """What was written: rows of each feature table by day."""
+    """What was written: rows of each feature table by day; none where features of newer recomputes are in place."""
 
     runs: dict[str, str]
     days: tuple[date, ...]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import polars as pl
 
 from batch.landings import Commit
-from batch.publication import new_version
+from batch.publication import new_version, snapshot_sequence
 from batch.publish import ROWS_PER_INSERT, Candidate, compare, current_publications, load, publish
 from batch.results import Manifest, Results
 from infra.clients.clickhouse import Client, insert, select
@@ -102,6 +102,22 @@ def publish_run(
     compare(client, rows, manifest.days, candidate.version)
     written = publish(client, candidate, uuid4().hex, horizon, now)
     return _report(manifest, candidate.version, [one.day for one in written if one.sealed], rows, published=True)
+
+
+def newer_in_place(client: Client, results: Results, manifest: Manifest) -> PublishReport | None:
+    """Of a run all of whose days are published from newer snapshots and by the same definition: what is in place."""
+    current = current_publications(client, manifest.dataset)
+    newer = [
+        one
+        for day in manifest.days
+        if (one := current.get(day))
+        and snapshot_sequence(one.version) > manifest.snapshot_sequence
+        and one.definition == manifest.definition
+    ]
+    if len(newer) < len(manifest.days):
+        return None
+    rows = {table: results.rows_by_day(manifest, table) for table in manifest.files}
+    return _report(manifest, newer[0].version, [one.day for one in newer if one.sealed], rows, published=False)
 
 
 def _candidate(manifest: Manifest, version: int, reach: pl.DataFrame) -> Candidate:

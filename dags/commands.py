@@ -68,6 +68,12 @@ def day_of_run() -> str:
     return str(context["params"]["day"] or (end - timedelta(days=1)).date())
 
 
+def missed_too() -> list[str]:
+    """The option that takes missed days along. In a backfill each day has a run, and runs beside each other would all
+    take the same ones."""
+    return [] if get_current_context()["dag_run"].run_type == "backfill" else ["--missed"]
+
+
 def each_day(days: list[str]) -> list[str]:
     """The options that name the days."""
     return [part for day in days for part in ("--day", day)]

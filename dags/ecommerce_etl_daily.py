@@ -1,6 +1,7 @@
 """The daily batch: validate a UTC day, compute it from the lake, and make it the answer.
 
-Days of the week before that no run has published go with it, if they pass the gate.
+Days of the week before that no run has published go with it, if they pass the gate; not in a backfill, which has a run
+for each of its days.
 
 When, never what: each task runs `python -m batch ...`, the same command that a person would run in a shell, and hands
 on the snapshot of the lake or the run that the next one is to take.
@@ -27,6 +28,7 @@ from dags.commands import (
     batch,
     day_of_run,
     each_day,
+    missed_too,
     parameter,
     tell_deadline,
 )
@@ -66,7 +68,7 @@ def ecommerce_etl_daily() -> None:
         landed = batch("land", *(["--accept-loss"] if parameter("accept_loss") else []))
         ends = {one["topic"]: {"snapshot": one["snapshot_id"], "offsets": one["end"]} for one in landed}
         outlet_events[LAKE].extra = {"landings": ends}
-        reports = batch("validate", "--day", day_of_run(), "--missed")
+        reports = batch("validate", "--day", day_of_run(), *missed_too())
         refused = {report["day"] for report in reports if not report["passed"]}
         days = sorted({report["day"] for report in reports} - refused)
         snapshots = {report["dataset"]: report["snapshot_id"] for report in reports}
@@ -102,9 +104,9 @@ def ecommerce_etl_daily() -> None:
 
     @task(
         outlets=[PUBLICATIONS],
-        doc_md="Loads both runs into ClickHouse, compares, and points the readers at them; then the features. **Exit"
-        " code 5** says that something newer is in place, or that days must move together which were not computed:"
-        " clear from validate_raw_data.",
+        doc_md="Loads both runs into ClickHouse, compares, and points the readers at them; then the features. Days that"
+        " are published from newer snapshots stay so. **Exit code 5** says that days must move together which were not"
+        " computed: clear from validate_raw_data.",
     )
     def load_to_warehouse(events: dict[str, Any], orders: dict[str, Any], *, outlet_events: Any) -> dict[str, int]:
         runs = dict(zip(DATASETS, (events, orders), strict=True))
@@ -149,7 +151,7 @@ def _runs(events: dict[str, Any], orders: dict[str, Any]) -> list[str]:
 
 
 def _publish(dataset: str, run: str) -> dict[str, Any]:
-    (report,) = batch("publish", "--day", day_of_run(), "--dataset", dataset, "--run", run)
+    (report,) = batch("publish", "--day", day_of_run(), "--dataset", dataset, "--run", run, "--or-newer")
     return dict(report)
 
 

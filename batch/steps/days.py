@@ -9,18 +9,19 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 from batch.backfill import BackfillReport, to_do
+from batch.commits import again
 from batch.datasets import Dataset
 from batch.files import of_days
 from batch.gate import GateReport, validate, validate_across
 from batch.gate_results import keep
-from batch.publication import ATTEMPT_BITS, PublicationRefused
-from batch.publish import current_publications
+from batch.publication import ATTEMPT_BITS, PublicationRefused, StalePublication
+from batch.publish import LostRace, current_publications
 from batch.recompute import Recompute
 from batch.results import Manifest
 from batch.rollback import Rollback, roll_back
 from batch.snapshot import Pinned
 from batch.steps.resources import Resources, named
-from batch.warehouse import PublishReport, copy_landings, publish_run
+from batch.warehouse import PublishReport, copy_landings, newer_in_place, publish_run
 from batch.workers import check_files
 from schemas.lateness import Horizon
 
@@ -60,16 +61,28 @@ class DaySteps(Resources):
         log.info("computed %s of %s as run %s", dataset.name, named(made.days), made.run)
         return made
 
-    def publish(self, dataset: Dataset, day: date, run: str | None = None) -> PublishReport:
-        """Publishes a finished recompute, by default the newest one that has the day."""
+    def publish(self, dataset: Dataset, day: date, run: str | None = None, *, or_newer: bool = False) -> PublishReport:
+        """Publishes a finished recompute, by default the newest one that has the day.
+
+        With `or_newer` it is as good if all its days are published from newer snapshots. Raises `PublicationRefused`.
+        """
         manifest = self.results.manifest(dataset.name, run) if run else self.results.newest(dataset.name, day)
         copy_landings(self.client, dataset.name, self.pinned(dataset).commits)
-        attempt = secrets.randbelow(1 << ATTEMPT_BITS)
-        horizon = Horizon(self.settings.horizon_days)
-        report = publish_run(self.client, self.results, manifest, horizon, self.clock(), attempt)
+        try:
+            # Each attempt loads under a version of its own: what a lost one has loaded counts for nobody.
+            report = again(lambda: self._publish(manifest), LostRace)
+        except StalePublication:
+            newer = newer_in_place(self.client, self.results, manifest) if or_newer else None
+            if newer is None:
+                raise
+            report = newer
         said = "published" if report.published else "already in place:"
         log.info("%s %s of %s, version %d", said, dataset.name, named(report.days), report.version)
         return report
+
+    def _publish(self, manifest: Manifest) -> PublishReport:
+        attempt, horizon = secrets.randbelow(1 << ATTEMPT_BITS), Horizon(self.settings.horizon_days)
+        return publish_run(self.client, self.results, manifest, horizon, self.clock(), attempt)
 
     def roll_back(self, dataset: Dataset, day: date) -> Rollback:
         """Points readers back to what was published of a day before, and of the days that moved with it."""

@@ -10,15 +10,16 @@ from typing import Any
 
 from batch.datasets import DATASETS
 from batch.feature_loads import FeatureLoad, load_features
-from batch.features import FeatureReport, Inputs, Wiring
-from batch.lake import create_tables
+from batch.features import FeatureReport, Inputs, Wiring, newest_trace
+from batch.lake import create_tables, load_table
 from batch.publication import ATTEMPT_BITS
 from batch.recommendations import generate
 from batch.results import Manifest, NoSuchRun
 from batch.segments import calculate
 from batch.steps.resources import Resources
 from schemas.segments import LOOKBACK
-from schemas.tables.features import DAY_TABLES, FEATURE_TABLES
+from schemas.tables.features import DAY_TABLES, FEATURE_TABLES, PRODUCT_PAIRS, USER_FEATURES
+from schemas.tables.lake import LakeTable
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,13 @@ class FeatureSteps(Resources):
         """Makes the features of users of the days of finished recomputes, by default the newest that have the day."""
         create_tables(self.catalog, [*DAY_TABLES, *FEATURE_TABLES])
         inputs = self._inputs(day, runs)
-        return calculate(self._wiring(inputs), inputs)
+        return self._newer(inputs, USER_FEATURES) or calculate(self._wiring(inputs), inputs)
 
     def recommendations(self, day: date, runs: Mapping[str, str | None]) -> FeatureReport:
         """Makes the features of products and their neighbours, from the same recomputes."""
         create_tables(self.catalog, [*DAY_TABLES, *FEATURE_TABLES])
         inputs = self._inputs(day, runs)
-        return generate(self._wiring(inputs), inputs)
+        return self._newer(inputs, PRODUCT_PAIRS) or generate(self._wiring(inputs), inputs)
 
     def load_features(self, day: date) -> FeatureLoad:
         """Loads the features of a day, and of those made with it, into ClickHouse."""
@@ -53,6 +54,17 @@ class FeatureSteps(Resources):
             done.append(self.load_features(left[0]))
             left = [day for day in left if day not in done[-1].days]
         return done
+
+    def _newer(self, inputs: Inputs, written_last: LakeTable) -> FeatureReport | None:
+        """Says so where features of one of the days were made from newer recomputes, which older ones must not replace:
+        else those of users and of products would be of different ones when two runs do days together."""
+        written = load_table(self.catalog, written_last)
+        for day in inputs.days:
+            trace = newest_trace(written, day)
+            if trace is not None and trace.is_newer(inputs.trace):
+                log.info("features of %s are of newer recomputes already, and stay", day)
+                return FeatureReport(trace.runs, inputs.days, {})
+        return None
 
     def _wiring(self, inputs: Inputs) -> Wiring[Any]:
         first = inputs.days[0] - timedelta(days=LOOKBACK)

@@ -188,7 +188,17 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     # The day after is published past all of the session that touches it, so it is left alone.
     assert (second.published.days, second.published.rows["batch_events"]) == ((DAY,), 4)
     with pytest.raises(StalePublication):
-        steps.publish(events, DAY, first.published.run)
+        steps.publish(events, DAY, first.published.run, or_newer=True)
+    third = steps.run(events, [DAY], CHUNK, accept_loss=False)
+    with pytest.raises(StalePublication):
+        steps.publish(events, DAY, second.published.run)
+    in_place = steps.publish(events, DAY, second.published.run, or_newer=True)
+    assert (in_place.published, in_place.version) == (False, third.published.version)
+
+    made = steps.segments(DAY, {"events": third.published.run})
+    assert made.rows["user_features"] == {str(DAY): 1}
+    older = steps.segments(DAY, {"events": first.published.run})
+    assert (older.runs, older.rows) == ({"events": third.published.run}, {})
 
     figure = (
         "SELECT value FROM daily_breakdowns WHERE dimension = 'all' AND metric = 'conversion_rate'"
@@ -197,7 +207,7 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     assert abs(float(steps.client.command(figure)) - 1 / 3) < 1e-9
     found = steps.explain(DAY, "conversion_rate")
     assert [answer["value"] for answer in found.answers] == [1 / 3]
-    assert (found.version, found.snapshot_id) == (second.published.version, second.published.snapshot_id)
+    assert (found.version, found.snapshot_id) == (third.published.version, third.published.snapshot_id)
     assert found.cut == {0: 4, 1: 2}
     assert [(one.partition, one.first_offset, one.last_offset, one.records) for one in found.landings] == [
         (0, 0, 3, 4),
@@ -208,11 +218,11 @@ def test_a_day_of_events_is_published_and_published_again(steps: Steps, log: Tes
     told = found.to_markdown()
     assert "| tenant_id | value | layer | late_groups | conversions | sessions |" in told
     assert "| default | 0.3333 | batch | 0 | 1 | 3 |" in told
-    assert f"snapshot {second.published.snapshot_id} of the lake" in told
+    assert f"snapshot {third.published.snapshot_id} of the lake" in told
 
     report = steps.report(DAY)
     assert (report.gates["events"]["passed"], report.complete) == (True, False)
-    assert "publication 2" in (report.folder / "report.md").read_text()
+    assert "publication 3" in (report.folder / "report.md").read_text()
 
 
 def test_maintenance_drops_versions_that_no_reader_can_get(steps: Steps, log: TestTopic) -> None:

@@ -87,8 +87,8 @@ def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: A
         f"recommendations {day} {run} run-events --orders-run run-orders --json",
     }
     assert asked[6:] == [
-        f"publish {day} {dataset} events {run} run-events --json",
-        f"publish {day} {dataset} orders {run} run-orders --json",
+        f"publish {day} {dataset} events {run} run-events --or-newer --json",
+        f"publish {day} {dataset} orders {run} run-orders --or-newer --json",
         f"features {day} --json",
         f"report {day} --reconcile --json",
         f"notify {day} --json",
@@ -96,7 +96,6 @@ def test_a_run_works_on_the_day_before_and_hands_on_what_it_validated(airflow: A
 
 
 INTERVAL = """
-import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -110,6 +109,24 @@ with patch.object(commands, "get_current_context", lambda: asked):
 
 def test_a_run_that_was_triggered_without_a_date_takes_the_day_before(airflow: Airflow) -> None:
     assert airflow.python(INTERVAL).splitlines()[-1] == "RESULT 2026-03-02"
+
+
+MISSED = """
+from types import SimpleNamespace
+from unittest.mock import patch
+from airflow.utils.types import DagRunType
+from dags import commands
+
+for kind in DagRunType:
+    with patch.object(commands, "get_current_context", lambda: {"dag_run": SimpleNamespace(run_type=kind)}):
+        print("RESULT", kind.value, *commands.missed_too())
+"""
+
+
+def test_only_runs_of_a_backfill_leave_missed_days_to_their_own_runs(airflow: Airflow) -> None:
+    said = [line.split()[1:] for line in airflow.python(MISSED).splitlines() if line.startswith("RESULT")]
+    assert ["backfill"] in said
+    assert {tuple(options) for kind, *options in said if kind != "backfill"} == {("--missed",)}
 
 
 def test_a_run_takes_along_missed_days_that_pass(airflow: Airflow) -> None:
