@@ -63,6 +63,9 @@ def _code(error: Exception) -> Code | None:
     """The exit code of an error that a command is meant to raise; None for any other."""
     from clickhouse_connect.driver.exceptions import DatabaseError
     from pydantic import ValidationError
+    from pyiceberg.exceptions import RESTError
+    from requests import RequestException
+    from sqlalchemy.exc import OperationalError
 
     from batch.explain import NotPublished, UnknownMetric
     from batch.feature_loads import FeatureLoadDiffers, FeaturesDiffer
@@ -78,7 +81,7 @@ def _code(error: Exception) -> Code | None:
     from batch.ranges import LogReplaced, RecordsExpired
     from batch.results import NoSuchRun
     from batch.snapshot import DayForgotten, NothingLanded
-    from batch.spark import JavaMissing
+    from batch.spark import JavaMissing, JavaTooSmall
     from batch.steps import GateRefused
     from infra.clients.clickhouse import StoreUnavailable
 
@@ -86,9 +89,13 @@ def _code(error: Exception) -> Code | None:
         ((GateRefused,), Code.GATE_REFUSED),
         ((PublicationRefused,), Code.PUBLICATION_REFUSED),
         ((CatalogUnavailable, LogUnavailable, NotTold, StoreUnavailable), Code.NOT_REACHED),
+        ((OperationalError, RequestException, RESTError), Code.NOT_REACHED),
         ((LakeHistoryBroken, LoadDiffers, LogReplaced, RecordsExpired, NoSuchRun, NothingLanded), Code.FAILED),
         ((DayForgotten, FileDamaged, NoSpace, NotPublished, RowsDiffer, UnknownMetric), Code.FAILED),
-        ((ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, ValidationError), Code.FAILED),
+        (
+            (ExpectationBroken, FeatureLoadDiffers, FeaturesDiffer, JavaMissing, JavaTooSmall, ValidationError),
+            Code.FAILED,
+        ),
     ]
     if (isinstance(error, OSError) and error.errno in FULL) or (
         isinstance(error, DatabaseError) and _HOLE.search(str(error))

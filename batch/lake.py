@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.conversions import from_bytes
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, RESTError
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.types import IntegerType
@@ -41,7 +41,8 @@ class LakeConfig:
     warehouse: str
     """The folder or bucket of the tables: a path, or a URI of an object store."""
     access: Mapping[str, str] = field(default_factory=dict)
-    """Under Iceberg's names: how to reach an object store (`s3.endpoint` ...) and to log in to a REST catalog."""
+    """Under Iceberg's names: how to reach an object store (`s3.endpoint` ...) and to log in to a REST catalog, and the
+    name of the warehouse there."""
 
     @property
     def is_rest(self) -> bool:
@@ -98,7 +99,7 @@ def open_catalog(lake: LakeConfig) -> Catalog:
         make_folder(lake)
     try:
         return load_catalog(CATALOG, **python_catalog(lake))
-    except (OperationalError, OSError) as error:
+    except (OperationalError, OSError, RESTError) as error:
         # The address may hold a password behind the question mark.
         raise CatalogUnavailable(lake.catalog_uri.partition("?")[0], str(error).splitlines()[0]) from error
 

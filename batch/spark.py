@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ SHIPPED = (
     "com.google.code.findbugs:jsr305",
 )
 """What these packages ask for and Spark brings itself."""
+
+SOCKETS = "jdk.net"
+"""The module of Java without which Iceberg's HTTP client does not load; small runtimes leave it out."""
 
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
@@ -71,7 +75,7 @@ def spark_config(settings: Settings) -> SparkConfig:
         ivy=settings.spark_ivy,
         java_home=settings.spark_java_home,
         trust_store=settings.cache / "trust.p12",
-        **settings.spark.model_dump(exclude={"inline_rows"}),
+        **settings.spark.model_dump(exclude={"inline_rows", "java_home"}),
     )
 
 
@@ -87,7 +91,8 @@ def lake_config(settings: Settings) -> LakeConfig:
         "s3.path-style-access": "true" if s3.path_style else "",
     }
     given = {name: value for name, value in access.items() if value}
-    return LakeConfig(lake.catalog_uri, lake.warehouse, given)
+    more = {name: value.get_secret_value() for name, value in lake.catalog_properties.items()}
+    return LakeConfig(lake.catalog_uri, lake.warehouse, given | more)
 
 
 def spark_properties(config: SparkConfig) -> dict[str, str]:
@@ -127,11 +132,24 @@ class JavaMissing(Exception):
         self.java_home = java_home
 
 
+class JavaTooSmall(Exception):
+    """Spark cannot reach the lake's catalog with this Java."""
+
+    def __init__(self, java_home: Path, module: str) -> None:
+        super().__init__(
+            f"the Java in {java_home} lacks the module {module}, which Spark needs for a REST catalog:"
+            " name another Java 17 in RIVERMEET_SPARK__JAVA_HOME"
+        )
+        self.java_home, self.module = java_home, module
+
+
 @contextmanager
 def spark_session(config: SparkConfig) -> Iterator[SparkSession]:
     """The session, stopped at the end. Sets the environment variables that Spark's launcher reads."""
     if not (config.java_home / "bin" / "java").exists():
         raise JavaMissing(config.java_home)
+    if config.lake.is_rest and not has_module(config.java_home, SOCKETS):
+        raise JavaTooSmall(config.java_home, SOCKETS)
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -147,6 +165,13 @@ def spark_session(config: SparkConfig) -> Iterator[SparkSession]:
         yield session
     finally:
         session.stop()
+
+
+def has_module(java_home: Path, module: str) -> bool:
+    """Whether a Java has a module of the JDK."""
+    asked = [str(java_home / "bin" / "java"), "--list-modules"]
+    listed = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    return any(line.partition("@")[0] == module for line in listed.splitlines())
 
 
 def _java_options(config: SparkConfig) -> str:

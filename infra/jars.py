@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ SPARK_PACKAGES = (
 
 # Spark looks for what it finds in its cache under the resolver's name; this is the one that it uses itself.
 _SETTINGS = """<ivysettings><settings defaultResolver="central"/>
-<resolvers><ibiblio name="central" m2compatible="true"/></resolvers></ivysettings>"""
+<resolvers><ibiblio name="central" m2compatible="true" usepoms="{poms}"/></resolvers></ivysettings>"""
 _MODULE = """<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
 <info organisation="rivermeet" module="{name}"/><configurations><conf name="default"/></configurations>
 <dependencies>{dependencies}</dependencies></ivy-module>"""
@@ -56,6 +56,8 @@ class Bundle:
     version: str
     packages: tuple[str, ...]
     archive: str = ""
+    alone: bool = False
+    """Just these jars, perhaps as ``org:name:version:classifier``, without what they need: nothing is looked up."""
 
     def folder(self, cache: Path) -> Path:
         """Where the files lie once fetched; a new version is a new folder."""
@@ -71,23 +73,23 @@ SPARK = Bundle("spark", "4.0.0-1.11.0-3.50.3.0", SPARK_PACKAGES)
 BUNDLES = (REGISTRY, SPARK, CASSANDRA, KAFKA)
 
 
-def missing(cache: Path) -> list[Bundle]:
+def missing(cache: Path, bundles: Sequence[Bundle] = BUNDLES) -> list[Bundle]:
     """The bundles that are not in the cache folder yet."""
-    return [bundle for bundle in BUNDLES if not bundle.folder(cache).is_dir()]
+    return [bundle for bundle in bundles if not bundle.folder(cache).is_dir()]
 
 
-def fetch(cache: Path, report: Report) -> None:
+def fetch(cache: Path, report: Report, bundles: Sequence[Bundle] = BUNDLES) -> None:
     """Bring every bundle into ``cache``, unless it is there; several processes may ask at once.
 
     ``report`` is called with a line of progress now and then. Raises `FetchFailedError`.
     """
     cache.mkdir(parents=True, exist_ok=True)
     write_spark_java_home()
-    if not missing(cache):
+    if not missing(cache, bundles):
         return
-    with locked(cache / "fetch.lock", LOCK_SECONDS), ThreadPoolExecutor(len(BUNDLES)) as pool:
+    with locked(cache / "fetch.lock", LOCK_SECONDS), ThreadPoolExecutor(len(bundles)) as pool:
         write_trust_store(cache / "trust.p12")
-        list(pool.map(lambda bundle: _fetch_bundle(bundle, cache, report), missing(cache)))
+        list(pool.map(lambda bundle: _fetch_bundle(bundle, cache, report), missing(cache, bundles)))
 
 
 def _fetch_bundle(bundle: Bundle, cache: Path, report: Report) -> None:
@@ -105,7 +107,7 @@ def _fetch_bundle(bundle: Bundle, cache: Path, report: Report) -> None:
 
 def _retrieve(bundle: Bundle, cache: Path, draft: Path, report: Report) -> None:
     """Run Ivy until it succeeds; what one attempt brought, the next finds in Ivy's own cache."""
-    (draft / "settings.xml").write_text(_SETTINGS)
+    (draft / "settings.xml").write_text(_SETTINGS.format(poms=str(not bundle.alone).lower()))
     (draft / "ivy.xml").write_text(
         _MODULE.format(name=bundle.name, dependencies="".join(_dependency(p, bundle.archive) for p in bundle.packages))
     )
@@ -121,11 +123,12 @@ def _retrieve(bundle: Bundle, cache: Path, draft: Path, report: Report) -> None:
 
 
 def _dependency(package: str, archive: str) -> str:
-    organisation, name, version = package.split(":")
+    organisation, name, version, *classifier = package.split(":")
     head = f'<dependency org="{organisation}" name="{name}" rev="{version}" conf="default-&gt;default"'
-    if not archive:
+    if not archive and not classifier:
         return f"{head}/>"
-    artifact = f'<artifact name="{name}" type="tar.gz" ext="tar.gz" m:classifier="{archive}"/>'
+    kind = "tar.gz" if archive else "jar"
+    artifact = f'<artifact name="{name}" type="{kind}" ext="{kind}" m:classifier="{archive or classifier[0]}"/>'
     return f'{head} transitive="false">{artifact}</dependency>'
 
 

@@ -123,12 +123,15 @@ class Lake(_Frozen):
     """The Iceberg catalog and the folder or bucket of the tables; by default SQLite and files below ``<home>/lake``.
 
     ``catalog_uri`` is a JDBC address of SQLite or Postgres, or the URL of a REST catalog, to which ``token`` logs in.
+    ``catalog_properties`` are what else its clients are told, under Iceberg's names: ``credential``,
+    ``oauth2-server-uri``, ``scope``, or as ``warehouse`` the name by which the catalog knows it.
     ``warehouse`` is a path or ``s3://bucket/folder``.
     """
 
     catalog_uri: str = ""
     warehouse: str = ""
     token: SecretStr = SecretStr("")
+    catalog_properties: dict[str, SecretStr] = {}
     s3: S3 = S3()
 
 
@@ -136,10 +139,12 @@ class Spark(_Frozen):
     """How the batch layer runs Spark; the defaults are for one small machine.
 
     Work on up to `inline_rows` rows is done in the command's own process, since it ends before Spark would have
-    started; with 0 all of it is Spark's.
+    started; with 0 all of it is Spark's. ``java_home`` is the Java 17 of the driver, by default the one of this
+    environment.
     """
 
     master: str = "local[2]"
+    java_home: Path | None = None
     driver_memory: str = "2g"
     shuffle_partitions: PositiveInt = 4
     inline_rows: NonNegativeInt = 300_000
@@ -285,8 +290,8 @@ class Settings(BaseSettings):
 
     @property
     def spark_java_home(self) -> Path:
-        """Value for ``JAVA_HOME`` of Spark's driver (see `infra.java`); it leads to the Java of this environment."""
-        return SPARK_JAVA_HOME
+        """Value for ``JAVA_HOME`` of Spark's driver; by default it leads to the Java of this environment."""
+        return self.spark.java_home or SPARK_JAVA_HOME
 
     @classmethod
     def settings_customise_sources(

@@ -2,17 +2,17 @@
 
 A standalone Spark cluster is started on this machine. An object store is used where `RIVERMEET_TEST_S3` names a bucket,
 as `s3://bucket?endpoint=http://127.0.0.1:9000&region=…&key=…&secret=…`, and `RIVERMEET_TEST_CATALOG` an empty catalog.
+A REST catalog is started on this machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -31,14 +31,17 @@ from pyiceberg.catalog import Catalog
 from batch.lake import LakeConfig, load_table, open_catalog
 from batch.land import Lander, LandingOptions, Source
 from batch.results import Results
-from batch.spark import SparkConfig, lake_config
+from batch.spark import SOCKETS, SparkConfig, has_module, lake_config
 from batch.workers import Workers
 from infra.settings import LOOPBACK, ROOT, ClickHouse, load_settings
+from infra.stack.state import free_port
 from schemas.tables.features import USER_FEATURES
 from schemas.tables.lake import EVENTS
 from tests.batch.logs import TestTopic, event, judge_json
 from tests.batch.runs import migrated_warehouse
 from tests.support.long import in_long_runs
+from tests.support.rest_catalog import rest_catalog
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.servers,
@@ -70,7 +73,7 @@ def cluster(config: SparkConfig, tmp_path_factory: pytest.TempPathFactory) -> It
     with ExitStack() as stack:
         stack.enter_context(daemon(config, *master))
         stack.enter_context(daemon(config, *worker, "--work-dir", str(found.work)))
-        wait_for_worker(f"http://{LOOPBACK}:{page}/json/")
+        until(lambda: workers_of(f"http://{LOOPBACK}:{page}/json/") > 0, "a worker of Spark", READY_SECONDS)
         yield found
 
 
@@ -93,23 +96,13 @@ def daemon(config: SparkConfig, name: str, *arguments: str) -> Iterator[None]:
         process.wait(30)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_worker(page: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(page, timeout=5) as answer:
-                if json.load(answer)["aliveworkers"]:
-                    return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    pytest.fail("no worker of Spark was there in time")
+def workers_of(page: str) -> int:
+    """How many workers a master has."""
+    try:
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            return int(json.load(answer)["aliveworkers"])
+    except OSError:
+        return 0
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +171,25 @@ def test_a_day_is_computed_in_an_object_store_by_settings_alone(
         "RIVERMEET_LAKE__S3__SECRET_KEY": access["secret"],
         "RIVERMEET_LAKE__S3__PATH_STYLE": "true",
     }
+    both_ways(here, workers, log)
+
+
+def test_a_day_is_computed_with_a_rest_catalog_by_settings_alone(
+    config: SparkConfig, warehouse: ClickHouse, workers: Workers, log: TestTopic, tmp_path: Path
+) -> None:
+    if not (java := shutil.which("java")) or not has_module(java_home := Path(java).resolve().parents[1], SOCKETS):
+        pytest.skip(f"Spark's client of the catalog needs a Java with the module {SOCKETS} on the path")
+    with rest_catalog(load_settings().cache, tmp_path) as url:
+        here = settings_of(config, warehouse) | {
+            "RIVERMEET_LAKE__CATALOG_URI": url,
+            "RIVERMEET_LAKE__WAREHOUSE": str(tmp_path / "warehouse"),
+            "RIVERMEET_SPARK__JAVA_HOME": str(java_home),
+        }
+        both_ways(here, workers, log)
+
+
+def both_ways(here: dict[str, str], workers: Workers, log: TestTopic) -> None:
+    """A day that is landed comes out the same in the command's process and on Spark, and the lake can be kept up."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in here.items():
             environment.setenv(name, value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pyarrow import fs
 
 from batch.lake import CatalogUnavailable, LakeConfig, open_catalog, python_catalog, spark_catalog, spark_packages
-from batch.spark import lake_config, spark_config, spark_properties
+from batch.spark import JavaTooSmall, SparkConfig, lake_config, spark_config, spark_properties, spark_session
 from batch.storage import Storage
 from infra.settings import load_settings
 
@@ -52,11 +53,18 @@ def test_workers_reach_the_object_store_by_the_same_settings(chosen: LakeConfig)
     assert (name, (options or {})["aws_endpoint_url"]) == ("s3://bucket/x.parquet", "http://127.0.0.1:9000")
 
 
-def test_a_rest_catalog_gets_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_rest_catalog_gets_its_token_and_what_else_it_asks_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("RIVERMEET_LAKE__CATALOG_URI", "https://catalog.example/api")
     monkeypatch.setenv("RIVERMEET_LAKE__TOKEN", "t0ken")
+    monkeypatch.setenv(
+        "RIVERMEET_LAKE__CATALOG_PROPERTIES", '{"warehouse": "shop", "oauth2-server-uri": "https://x/y"}'
+    )
     lake = lake_config(load_settings(tmp_path))
     assert (spark_catalog(lake)["type"], spark_catalog(lake)["token"]) == ("rest", "t0ken")
+    for found in (spark_catalog(lake), python_catalog(lake)):
+        assert (found["warehouse"], found["oauth2-server-uri"]) == ("shop", "https://x/y")
     assert (python_catalog(lake)["type"], python_catalog(lake)["uri"]) == ("rest", "https://catalog.example/api")
     assert spark_packages(lake) == ()
 
@@ -91,3 +99,17 @@ def test_master_and_memory_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_pat
     found = spark_properties(config)
     assert (config.master, found["spark.driver.memory"]) == ("spark://cluster.example:7077", "6g")
     assert "spark.driver.bindAddress" not in found
+
+
+def test_a_java_that_cannot_reach_a_rest_catalog_is_refused_before_spark_starts(config: SparkConfig) -> None:
+    small = replace(config, lake=LakeConfig("http://127.0.0.1:1/catalog", "/data/lake"))
+    with (
+        pytest.raises(JavaTooSmall, match=r"lacks the module jdk\.net.*RIVERMEET_SPARK__JAVA_HOME"),
+        spark_session(small),
+    ):
+        pass
+
+
+def test_the_java_of_spark_is_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RIVERMEET_SPARK__JAVA_HOME", "/usr/lib/jvm/java-17")
+    assert spark_config(load_settings(tmp_path)).java_home == Path("/usr/lib/jvm/java-17")

@@ -29,12 +29,11 @@ def test_a_new_version_is_missing_until_it_is_fetched(tmp_path: Path) -> None:
 
 def test_a_fetch_that_cannot_succeed_ends_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = Bundle("nothing", "1", ("org.example.nowhere:nothing:1",))
-    monkeypatch.setattr(jars, "BUNDLES", (bundle,))
     monkeypatch.setattr(jars, "ATTEMPTS", 2)
     lines: list[str] = []
 
     with pytest.raises(FetchFailedError, match="nothing in 2 attempts") as failure:
-        fetch(tmp_path, lines.append)
+        fetch(tmp_path, lines.append, (bundle,))
     assert failure.value.bundle == "nothing"
     assert any("trying again" in line for line in lines)
     assert not bundle.folder(tmp_path).exists()
