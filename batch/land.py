@@ -17,7 +17,7 @@ from pyiceberg.table import Table
 
 from batch.commits import commit
 from batch.consume import Span
-from batch.lake import append, create_tables, load_table, target
+from batch.lake import append, create_tables, data_files, load_table, target
 from batch.landings import LANDING, LandedRange, commits
 from batch.log import LogEnds, read_ends
 from batch.ranges import Covered, LogReplaced, Range, check_same_log, covered_by, landed_until, next_range
@@ -182,8 +182,11 @@ class Lander:
         return table
 
     def _discard(self, files: Iterable[str]) -> None:
+        """Deletes what came too late, but nothing that the table has: a commit whose answer was lost may be made."""
+        held = {file.file_path for file in data_files(load_table(self.catalog, self.source.table))}
         for file in files:
-            self.storage.delete(file)
+            if file not in held:
+                self.storage.delete(file)
 
     def _report(self, landed: list[LandedRange], cpu: Mapping[str, float]) -> LandingReport:
         first, last = landed[0], landed[-1]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 
 from batch.lake import append, load_table
@@ -181,3 +182,22 @@ def test_the_frame_survives_the_lake(lander: Lander, topic: Topics) -> None:
     log.send({0: [event("s", "a", "2026-03-02T10:00:00.123")]})
     of(lander, log).land()
     assert dict(rows(lander).schema) == EVENT_COLUMNS
+
+
+def test_a_landing_whose_commit_was_made_but_not_confirmed_keeps_its_files(lander: Lander, topic: Topics) -> None:
+    """As behind a proxy that sends a request again: the catalog finds the table changed, by this very landing."""
+    log = topic(1)
+    log.send({0: [event("s", "a", "2026-03-02T10:00:00")]})
+    unconfirmed = [True]
+
+    def made_but_refused(table: Table, files: Iterable[str], properties: Mapping[str, str]) -> None:
+        append(table, files, properties)
+        if properties and unconfirmed.pop():
+            raise CommitFailedException("somebody was first")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("batch.land.append", made_but_refused)
+        unconfirmed.insert(0, False)
+        report = of(lander, log).land()
+    assert report.end == {0: 1}
+    assert positions(lander) == [(0, 0)]
