@@ -126,7 +126,7 @@ def _of_day(pinned: Pinned, day: date) -> Iterator[Expectation]:
 def _run(engine: Engine[Rows], rows: Rows, asked: Sequence[Expectation], docs: Path) -> list[Check]:
     """Asks all at once for success, which is one pass over the rows, and then only what is broken for details."""
     with _quiet():
-        import great_expectations as gx
+        from batch import gx_import as gx
 
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
@@ -141,7 +141,7 @@ def _run(engine: Engine[Rows], rows: Rows, asked: Sequence[Expectation], docs: P
 
 def _ask(context: Any, data: Any, rows: Any, suite: str, asked: Sequence[Expectation], detail: str) -> dict[str, Any]:
     """Name of each expectation -> what Great Expectations answers."""
-    import great_expectations as gx
+    from batch import gx_import as gx
 
     expected = context.suites.add(gx.ExpectationSuite(name=suite, expectations=[_expectation(one) for one in asked]))
     definition = gx.ValidationDefinition(name=suite, data=data, suite=expected)
@@ -155,7 +155,7 @@ def _ask(context: Any, data: Any, rows: Any, suite: str, asked: Sequence[Expecta
 
 
 def _expectation(asked: Expectation) -> Any:
-    from great_expectations import expectations
+    from batch.gx_import import expectations
 
     severity = {Severity.FAIL: "critical", Severity.WARN: "warning"}[asked.severity]
     kind = getattr(expectations, asked.kind)
