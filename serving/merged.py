@@ -59,8 +59,9 @@ STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 _SELECTION = "sipHash64(sequence, version, publication_id)"
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
 _FROM, _TO = "{from_time:DateTime64(3, 'UTC')}", "{to_time:DateTime64(3, 'UTC')}"
+_DAYS_OF_TIMES = f"day BETWEEN toDate({_FROM}) AND toDate({_TO})"
 _POPULAR_FACTS = (
-    f"day BETWEEN toDate({_FROM}) AND toDate({_TO}) AND event_time >= {_FROM} AND event_time < {_TO}"
+    f"{_DAYS_OF_TIMES} AND event_time >= {_FROM} AND event_time < {_TO}"
     f" AND product_id IS NOT NULL AND event_type != 'search' AND {journeys.OF_TENANT}"
     " AND ({category:String} = '' OR startsWith(properties['category'], {category:String}))"
 )
@@ -115,7 +116,7 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
         **_column_parts(),
         **_metric_parts(),
         "raise": _RAISE,
-        "days_of_times": f"day BETWEEN toDate({_FROM}) AND toDate({_TO})",
+        "days_of_times": _DAYS_OF_TIMES,
         "popular_facts": _POPULAR_FACTS,
         "funnel_levels": journeys.levels(journeys.VISITOR, journeys.SEGMENT, journeys.OF_TENANT),
         "retention_seen": journeys.seen(journeys.OF_TENANT),
