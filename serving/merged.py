@@ -45,7 +45,14 @@ ANALYST = (
 )
 """Views for analysts."""
 
-DICTIONARIES = ("holes_of", "closed_figures_kept", "closed_figures_now", "open_figures_now")
+DICTIONARIES = (
+    "holes_of",
+    "closed_figures_kept",
+    "closed_figures_now",
+    "open_figures_now",
+    "known_days_kept",
+    "known_days_now",
+)
 """Queries behind which views put what is seldom asked for, or what can be kept."""
 
 _RAISE = "toUInt8(message)"
@@ -75,13 +82,18 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     """(name, CREATE OR REPLACE ...) of every view, in an order in which they can be created in that database."""
     filling, pinned = _filling(database), _filling(database, pinned=True)
     internal = [(name, _create(name, filling)) for name in INTERNAL]
-    views = [(name, _create(name, filling)) for name in ("holes", *ANALYST)]
+    views = [(name, _create(name, filling)) for name in ("known_days", "holes", *ANALYST)]
     at = [(f"{name}_at", _create(_pinned(name), pinned, f"{name}_at")) for name in PINNED]
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
     known = dictionary.described()
     said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS) if name in known]
     dictionaries = [(name, _fill(_read(f"parts/{name}"), filling)) for name in DICTIONARIES]
     return [*internal, *dictionaries, *views, *at, *analyses, *hot.statements(filling), *said]
+
+
+def situation(database: str = "rivermeet") -> str:
+    """A query for one number, another one whenever anything has changed that kept days rest on."""
+    return _fill(_read("parts/situation"), {"database": database}).rstrip()
 
 
 def _create(name: str, filling: dict[str, str], view: str = "") -> str:
@@ -138,6 +150,7 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "holes": _read("parts/holes").strip(),
         "hole_rows": "arrayZip(missing[1].1, missing[1].3, missing[1].4, missing[1].2)",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
+        "situation": situation(database),
         "pointer": _fill(_read("parts/pointer"), {"selection": _SELECTION}).rstrip(),
         "state": STATE,
         "open_days": "arrayFilter(day -> published.2[toUInt16(day)] = 0, speed_state.1)",
@@ -183,6 +196,10 @@ def _metric_parts() -> dict[str, str]:
     """The catalogue, as figures of one array (see `schemas.rollup`) and as columns of the answer."""
     metrics, count = rollup.folded(), len(rollup.folded())
     fields = _session_fields()
+    totals = {metric.name: f"total[{n}]" for n, metric in enumerate(metrics, 1)}
+    places = {metric.name: f"row.{n}" for n, metric in enumerate(metrics, 5)}
+    layer = f"if(total[{count + 2}] = 0, 'batch', 'merged')"
+    closed = (layer, "version", f"toUInt64(total[{count + 1}])")
     changes = {metric.name: f"sumIf(change, metric = {n})" for n, metric in enumerate(rollup.distinct(), 2)}
     return {
         "catalogue": rollup.catalogue(),
@@ -199,7 +216,11 @@ def _metric_parts() -> dict[str, str]:
         "late_groups": f"{count + 1}",
         "late_rows": f"{count + 2}",
         "rows": f"{count + 3}",
-        "metrics": _list(f"{_of_total(metric)} AS {metric.name}" for metric in of_grain("daily_metrics")),
+        "metrics": _list(f"{_of_places(metric, totals)} AS {metric.name}" for metric in of_grain("daily_metrics")),
+        "row_metrics": _list(f"{_of_places(metric, places)} AS {metric.name}" for metric in of_grain("daily_metrics")),
+        "open_row": _list(("tenant", "'speed'", "toUInt64(0)", "toUInt64(0)", *totals.values())),
+        "closed_row": _list(("tenant", *closed, *totals.values())),
+        "rows_type": f"Array(Tuple(String, String, UInt64, UInt64, {_list('Int64' for _ in metrics)}))",
         "revenue_metrics": _list(f"{_of_rows(metric)} AS {metric.name}" for metric in of_grain("daily_revenue")),
     }
 
@@ -232,9 +253,8 @@ def _session_fields() -> list[str]:
     return [name for name in SESSION_COLUMNS if name not in GROUP and (name in words or name == "session_start")]
 
 
-def _of_total(metric: Metric) -> str:
-    """A metric of `daily_metrics`, from the added figures."""
-    places = {folded.name: f"total[{n}]" for n, folded in enumerate(rollup.folded(), 1)}
+def _of_places(metric: Metric, places: dict[str, str]) -> str:
+    """A metric of `daily_metrics`, from the added figures, of which it is told where they are."""
     return places[metric.name] if metric.kind != "ratio" else _ratio(metric, places)
 
 

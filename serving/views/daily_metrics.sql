@@ -1,51 +1,23 @@
--- Figures of published days are kept as long as nothing that they are made of has changed (closed_figures_kept); those of
--- other days are added up when asked for. Grouped by day, so that only days that a query asks for are looked up: a filter
--- on the day is moved below the aggregation, nothing else is moved out of it.
-WITH
-{pointer},
-{events_missing},
-{speed_state}
+-- The days that there are, with their rows, are kept as long as nothing that they are made of has changed (known_days); figures
+-- of days that are not published are added up when asked for. A filter on the day is moved below both the second ARRAY JOIN
+-- and what is looked up for it, nothing else is, so that only days that a query asks for are added up, or fail.
 SELECT
-    tenant_id,
+    row.1 AS tenant_id,
     day,
-    {metrics},
-    multiIf(publication_version = 0, 'speed', total[{late_rows}] = 0, 'batch', 'merged') AS layer,
-    publication_version,
-    toUInt64(total[{late_groups}]) AS late_groups
+    {row_metrics},
+    row.2 AS layer,
+    row.3 AS publication_version,
+    row.4 AS late_groups
 FROM
 (
-    SELECT
-        day,
-        publication_version,
-        hole,
-        if(publication_version = 0 OR has(first.1, ''), first, dictGet('{database}.closed_figures_now', ('tenants', 'totals'), (day, selection))) AS figures,
-        if(hole != '', hole, concat('INCOMPLETE: events of ', toString(day), ' are not added up under these metrics (rivermeet prepare), or were published while they were read (ask again)')) AS message
+    SELECT day, CAST(
+        multiIf(rows = 'open', dictGet('{database}.open_figures_now', 'rows', tuple(day)), startsWith(rows, '['), rows, toString(toUInt8(rows))),
+        '{rows_type}') AS day_rows
     FROM
     (
-        SELECT
-            day,
-            version AS publication_version,
-            selection,
-            hole,
-            if(version = 0,
-                dictGet('{database}.open_figures_now', ('tenants', 'totals'), tuple(day)),
-                dictGet('{database}.closed_figures_kept', ('tenants', 'totals'), (day, selection, state))) AS first
-        FROM
-        (
-            SELECT
-                day,
-                max(one_version) AS version,
-                any(published.2) AS selection,
-                any({state}) AS state,
-                any(missing[1].2[indexOf(missing[1].1, day)]) AS hole
-            FROM
-            (
-                SELECT arrayJoin(arrayConcat(published.1, arrayMap(day -> (day, toUInt64(0)), arrayConcat(speed_state.1, missing[1].1)))) AS one, one.1 AS day, one.2 AS one_version
-            )
-            GROUP BY day
-        )
+        SELECT if(notEmpty(kept.1), kept, dictGet('{database}.known_days_now', ('days', 'rows'), tuple(materialize('events')))) AS known
+        FROM (SELECT dictGet('{database}.known_days_kept', ('days', 'rows'), situation) AS kept FROM ({situation}))
     )
+    ARRAY JOIN known.1 AS day, known.2 AS rows
 )
--- A row without tenant stands for the day itself: without it there is no answer for the day.
-ARRAY JOIN if(hole = '' AND has(figures.1, ''), figures.1, [toString({raise})]) AS tenant_id, figures.2 AS total
-WHERE tenant_id != ''
+ARRAY JOIN day_rows AS row

@@ -1,14 +1,13 @@
--- Days of the speed layer that are not published, a row for each, as in closed_figures.
+-- Days of the speed layer that are not published, each with its rows of daily_metrics as text, as in known_days.
 WITH
 {events_published},
 {speed_state}
 SELECT
     day,
-    groupArray(tenant_id) AS tenants,
-    groupArray(total) AS totals
+    toString(arrayFilter(row -> row.1 != '', groupArray(({open_row})))) AS rows
 FROM
 (
-    SELECT CAST(tenant_id, 'String') AS tenant_id, day, sumForEach(figures) AS total
+    SELECT CAST(tenant_id, 'String') AS tenant, day, sumForEach(figures) AS total
     FROM
     (
         SELECT '' AS tenant_id, arrayJoin({open_days}) AS day, arrayResize(CAST([], 'Array(Int64)'), {rows}) AS figures
@@ -24,6 +23,6 @@ FROM
         GROUP BY tenant_id, day
     )
     GROUP BY tenant_id, day
-    HAVING total[{rows}] > 0 OR tenant_id = ''
+    HAVING total[{rows}] > 0 OR tenant = ''
 )
 GROUP BY day

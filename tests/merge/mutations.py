@@ -107,8 +107,19 @@ def state_of_kept_figures(store: Store) -> Iterator[None]:
     """Figures of a published day are kept whatever the speed layer writes of it."""
     with (
         changed_view(store, "closed_figures", lambda sql: sql.replace(f"{STATE} AS state", "toUInt64(0) AS state")),
-        changed_view(store, "daily_metrics", lambda sql: sql.replace(f"any({STATE}) AS state", "toUInt64(0) AS state")),
+        changed_view(store, "known_days", lambda sql: sql.replace(f"any({STATE}) AS state", "toUInt64(0) AS state")),
     ):
+        yield
+
+
+@contextmanager
+def situation_of_known_days(store: Store) -> Iterator[None]:
+    """The days that there are, with their rows, are kept whatever is published or comes late."""
+
+    def constant(sql: str) -> str:
+        return sql.replace("sum(DISTINCT hash)", "toUInt64(any(1))")
+
+    with changed_view(store, "known_days", constant), changed_view(store, "daily_metrics", constant):
         yield
 
 
@@ -165,6 +176,7 @@ MUTATIONS: dict[str, Mutation] = {
         correction_of_members,
         members_that_stay,
         state_of_kept_figures,
+        situation_of_known_days,
         ack_after_write,
         cut_from_coverage,
         connected_days,

@@ -173,6 +173,9 @@ def state_of_kept_figures(history: History) -> None:
     history.checked()
 
 
+situation_of_known_days = state_of_kept_figures
+
+
 def ack_after_write(history: History) -> None:
     """The worker dies before its first write."""
     history.event(1300)

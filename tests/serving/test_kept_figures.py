@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 import pytest
@@ -10,16 +12,87 @@ import pytest
 from batch import publish
 from batch.publication import Publication
 from infra.clients.clickhouse import Client
-from serving.merged import STATE
+from serving.merged import STATE, situation, statements
 from tests.merge import scenarios
 from tests.merge.mutations import changed_view
 from tests.merge.store import HoleError, Store
 
+SITUATION = situation()
+KEY = "('days', 'rows'), situation)"
+ALWAYS_THE_SAME = {"batch_publications", "batch_rollup_sessions", "batch_rollup_members"}
+"""Tables whose rows are written before a selection names them, and are the same whenever they are written again."""
+
+WRITES = {
+    "a selection": "batch_selections (dataset, sequence) VALUES ('events', 9)",
+    "a rollup": "batch_rollup (catalogue, day, version) VALUES ('c', '2026-03-01', 9)",
+    "a landing": "batch_landings (dataset, day, last_offset) VALUES ('events', '2026-03-01', 9)",
+    "a late event": "events_speed (day, session_id, append_time) VALUES ('2026-03-01', 's9', '2026-03-02 02:00:00')",
+    "a late session": "speed_sessions (day, session_id, late) VALUES ('2026-03-01', 's9', true)",
+    "a day of events": "events_speed (day, session_id) VALUES ('2026-03-02', 's9')",
+    "a day of sessions": "speed_sessions (day, session_id) VALUES ('2026-03-03', 's9')",
+    "a partition": "speed_progress (topic, log_partition, applied) VALUES ('user-events', 9, 9)",
+    "a beginning": "speed_progress (topic, applied, complete_from) VALUES ('user-events', 9, 1)",
+    "another end of a hole": "speed_progress (topic, applied, hole_until) VALUES ('user-events', 9, '2026-03-01')",
+    "an epoch": "speed_progress (topic, log_epoch, applied) VALUES ('user-events', 9, 9)",
+}
+OPEN_WRITES = {
+    "an open event": "events_speed (day, session_id) VALUES ('2026-03-01', 's9')",
+    "an open session": "speed_sessions (day, session_id) VALUES ('2026-03-01', 's9')",
+    "progress": "speed_progress (topic, applied) VALUES ('user-events', 9)",
+}
+
+
+def _situation_of(store: Store, write: str) -> tuple[int, int]:
+    """The situation of a store with a little of everything, and after one more write."""
+    store.clear()
+    for first in (
+        "events_speed (day) VALUES ('2026-03-01')",
+        "speed_progress (topic, applied) VALUES ('user-events', 1)",
+    ):
+        store.client.command(f"INSERT INTO {first}")
+    before = store.rows(SITUATION)[0]["situation"]
+    store.client.command(f"INSERT INTO {write}")
+    return before, store.rows(SITUATION)[0]["situation"]
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_the_situation_is_another_one_after(store: Store, write: str) -> None:
+    before, after = _situation_of(store, write)
+    assert before != after
+
+
+@pytest.mark.parametrize("write", OPEN_WRITES.values(), ids=OPEN_WRITES)
+def test_the_situation_is_the_same_after(store: Store, write: str) -> None:
+    before, after = _situation_of(store, write)
+    assert before == after
+
+
+def test_the_situation_looks_at_all_tables_that_days_rest_on() -> None:
+    made = dict(statements())
+    views = ("known_days", "closed_figures", "found_holes", "current_publications")
+    read = {
+        name
+        for view in views
+        for name in re.findall(r"\b(?:FROM|JOIN) ((?:batch|speed|events|orders)_\w+)", made[view])
+    }
+    looked_at = set(re.findall(r"\b(?:batch|events|speed|orders)_\w+", SITUATION))
+    assert read - ALWAYS_THE_SAME == looked_at
+
 
 def test_what_is_not_kept_is_added_up(store: Store) -> None:
     """No figures are kept under the state that is asked for, as when a late row comes between question and answer."""
-    with changed_view(store, "daily_metrics", lambda sql: sql.replace(f"any({STATE})", f"any({STATE} + 1)")):
+    with changed_view(store, "known_days", lambda sql: sql.replace(f"any({STATE})", f"any({STATE} + 1)")):
         scenarios.state_of_kept_figures(scenarios.History(store))
+
+
+def test_days_that_are_not_kept_are_looked_for(store: Store) -> None:
+    """No days are kept under the situation that is asked for."""
+    with _not_kept(store):
+        scenarios.state_of_kept_figures(scenarios.History(store))
+
+
+def _not_kept(store: Store) -> AbstractContextManager[object]:
+    return changed_view(store, "daily_metrics", lambda sql: sql.replace(KEY, KEY.replace("situation", "situation + 1")))
 
 
 def test_figures_of_another_selection_are_no_answer(store: Store) -> None:
@@ -28,10 +101,23 @@ def test_figures_of_another_selection_are_no_answer(store: Store) -> None:
     question = f"SELECT sessions FROM daily_metrics WHERE day = '{history.date(0)}'"
     assert store.rows(question)
     with (
-        changed_view(store, "daily_metrics", lambda sql: sql.replace("any(published.2)", "any(published.2 + 1)")),
+        _not_kept(store),
+        changed_view(store, "known_days", lambda sql: sql.replace("any(published.2)", "any(published.2 + 1)")),
         pytest.raises(HoleError, match="published while they were read"),
     ):
         store.rows(question)
+
+
+def test_a_day_that_is_published_while_it_is_read_is_no_answer(store: Store) -> None:
+    """It was open when its rows were asked for, and is not any more."""
+    history = scenarios.History(store)
+    scenarios.state_of_kept_figures(history)
+    with (
+        _not_kept(store),
+        changed_view(store, "known_days", lambda sql: sql.replace("version = 0, 'open'", "version > 0, 'open'")),
+        pytest.raises(HoleError, match="published while it was read"),
+    ):
+        store.rows(f"SELECT sessions FROM daily_metrics WHERE day = '{history.date(0)}'")
 
 
 def test_a_day_that_is_rolled_up_twice_counts_once(store: Store) -> None:

@@ -1,0 +1,13 @@
+-- All that known_days rests on, as one number. Parts never change: new rows are a new part. So the hash of the names and contents of all
+-- parts of selections, rollups, landings and late rows, with the days of the speed layer and where its partitions begin, is
+-- another one whenever any of them has changed; rows of open days and progress alone change none of it.
+SELECT sum(DISTINCT hash) AS situation
+FROM
+(
+    SELECT sipHash64(if(endsWith(partition, 'false)'), partition, concat(name, hash_of_all_files))) AS hash
+    FROM system.parts
+    WHERE active AND database = '{database}' AND table IN ('batch_selections', 'batch_rollup', 'batch_landings', 'events_speed', 'speed_sessions')
+    UNION ALL
+    SELECT sipHash64(topic, log_epoch, log_partition, complete_from, hole_until) AS hash
+    FROM speed_progress FINAL
+)
