@@ -13,4 +13,4 @@ CREATE TABLE IF NOT EXISTS batch_rollup_sessions
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY (day, version)
-ORDER BY (catalogue, group_key, session_start)
+ORDER BY (day, version, catalogue, group_key, session_start)

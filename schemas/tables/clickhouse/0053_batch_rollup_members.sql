@@ -11,4 +11,4 @@ CREATE TABLE IF NOT EXISTS batch_rollup_members
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY (day, version)
-ORDER BY (catalogue, member)
+ORDER BY (day, version, catalogue, member)
