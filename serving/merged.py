@@ -93,7 +93,11 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
 
 def situation(database: str = "rivermeet") -> str:
     """A query for one number, another one whenever anything has changed that kept days rest on."""
-    return _fill(_read("parts/situation"), {"database": database}).rstrip()
+    return f"SELECT sum(DISTINCT hash) AS situation FROM {_hashes(database)}"
+
+
+def _hashes(database: str) -> str:
+    return _fill(_read("parts/hashes"), {"database": database}).rstrip()
 
 
 def _create(name: str, filling: dict[str, str], view: str = "") -> str:
@@ -151,6 +155,7 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "hole_rows": "arrayZip(missing[1].1, missing[1].3, missing[1].4, missing[1].2)",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "situation": situation(database),
+        "hashes": _hashes(database),
         "pointer": _fill(_read("parts/pointer"), {"selection": _SELECTION}).rstrip(),
         "state": STATE,
         "open_days": "arrayFilter(day -> published.2[toUInt16(day)] = 0, speed_state.1)",

@@ -1,6 +1,7 @@
 -- The days that there are, with their rows, are kept as long as nothing that they are made of has changed (known_days); figures
--- of days that are not published are added up when asked for. A filter on the day is moved below both the second ARRAY JOIN
--- and what is looked up for it, nothing else is, so that only days that a query asks for are added up, or fail.
+-- of days that are not published are added up when asked for. A filter on the day is moved below the second ARRAY JOIN and what
+-- is looked up for it, nothing else is, so that only days that a query asks for are added up, or fail. Each level of a query
+-- takes half a millisecond of analysis, so there are two.
 SELECT
     row.1 AS tenant_id,
     day,
@@ -10,14 +11,13 @@ SELECT
     row.4 AS late_groups
 FROM
 (
-    SELECT day, CAST(
-        multiIf(rows = 'open', dictGet('{database}.open_figures_now', 'rows', tuple(day)), startsWith(rows, '['), rows, toString(toUInt8(rows))),
-        '{rows_type}') AS day_rows
-    FROM
-    (
-        SELECT if(notEmpty(kept.1), kept, dictGet('{database}.known_days_now', ('days', 'rows'), tuple(materialize('events')))) AS known
-        FROM (SELECT dictGet('{database}.known_days_kept', ('days', 'rows'), situation) AS kept FROM ({situation}))
-    )
-    ARRAY JOIN known.1 AS day, known.2 AS rows
+    SELECT
+        sum(DISTINCT hash) AS situation,
+        dictGet('{database}.known_days_kept', ('days', 'rows'), situation) AS kept,
+        if(notEmpty(kept.1), kept, dictGet('{database}.known_days_now', ('days', 'rows'), tuple(materialize('events')))) AS known
+    FROM {hashes}
 )
-ARRAY JOIN day_rows AS row
+ARRAY JOIN known.1 AS day, known.2 AS rows
+ARRAY JOIN CAST(
+    multiIf(rows = 'open', dictGet('{database}.open_figures_now', 'rows', tuple(day)), startsWith(rows, '['), rows, toString(toUInt8(rows))),
+    '{rows_type}') AS row

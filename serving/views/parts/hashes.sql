@@ -1,9 +1,8 @@
--- All that known_days rests on, as one number. Parts never change: new rows are a new part. So the hash of the names and contents of all
--- parts of selections, rollups, landings and late rows, with the days of the speed layer and where its partitions begin, is
--- another one whenever any of them has changed; rows of open days and progress alone change none of it.
-SELECT sum(DISTINCT hash) AS situation
-FROM
 (
+    -- The situation is the sum of these hashes: all that known_days rests on. Parts never change, new rows are a new part. So
+    -- with the names and contents of all parts of selections, rollups, landings and late rows, the days of the speed layer and
+    -- where its partitions begin, it is another one whenever any of them has changed; rows of open days and progress alone
+    -- change none of it.
     SELECT sipHash64(if(endsWith(partition, 'false)'), partition, concat(name, hash_of_all_files))) AS hash
     FROM system.parts
     WHERE active AND database = '{database}' AND table IN ('batch_selections', 'batch_rollup', 'batch_landings', 'events_speed', 'speed_sessions')
