@@ -1,11 +1,14 @@
 """Memory that a process gives back to the system only to take it anew costs more than what is done with it.
 
-Frames of some megabytes come and go with every tick. By themselves the allocators of polars and Arrow return such
-memory within half a second, and the system hands each page out again emptied: a third of what an event cost.
+Frames of some megabytes come and go with every tick. By themselves the allocators of polars, Arrow and numpy return
+such memory at once or within half a second, and the system hands each page out again emptied: a third of what an event
+cost.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 from collections.abc import Mapping
 
@@ -16,8 +19,29 @@ MEMORY_KEPT: Mapping[str, str] = {
 }
 """The environment in which freed memory stays for a minute with polars (jemalloc) and Arrow (mimalloc)."""
 
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_MALLOC = {_M_TRIM_THRESHOLD: 1 << 30, _M_TOP_PAD: 16 << 20, _M_MMAP_THRESHOLD: 32 << 20}
+"""For numpy, by glibc's malloc.h: what arrays below 32 MiB leave is taken by the next ones. More than that the library
+does not allow; its own beginning is 128 KiB."""
+
+_COLLECT = 400_000, 50, 100
+
 
 def keep_memory() -> None:
-    """Applies `MEMORY_KEPT`, unless the environment says otherwise, to libraries that are not yet imported."""
+    """Applies `MEMORY_KEPT`, unless the environment says otherwise, to libraries that are not yet imported; and the
+    like to the C library, where that is glibc."""
     for name, value in MEMORY_KEPT.items():
         os.environ.setdefault(name, value)
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        for option, octets in _MALLOC.items():
+            set_option(option, octets)
+
+
+def collect_rarely() -> None:
+    """Looks for garbage in cycles more seldom than Python does by itself, and not among what is there already.
+
+    Slices are lists of many objects without cycles: looking through them often is waste.
+    """
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from infra.allocation import collect_rarely
 from infra.bench.workload import Block, Workload, WorkloadSize
 from schemas.codec import WriterSchema, writer_schema
 from schemas.frames import empty
@@ -123,6 +124,7 @@ class Part:
 
 def run(size: WorkloadSize, per_tick: int, part: Part = Part()) -> dict[str, Any]:
     """Folds the workload; figures are of the second half, when as many visits are open as there will be."""
+    collect_rarely()
     partitions = {USER_EVENTS.name: USER_EVENTS.partitions // part.of, TRANSACTIONS.name: TRANSACTIONS.partitions}
     begin = time.time() - size.events / size.events_per_second
     workload = Workload(size, 1 + part.number, round(begin * 1_000), _IDS, partitions)
