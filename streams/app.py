@@ -131,8 +131,8 @@ class Wiring:
         """An agent that moves the slices of one topic into the buffer, and waits there while it is full."""
 
         async def collect(stream: Any) -> None:
-            async for delivery in stream:
-                await self.pending.put(delivery)
+            async for deliveries in stream:
+                await self.pending.put(deliveries)
 
         channel = self.app.topic(topic, schema=AsDelivered(), acks=True)
         self.app.agent(channel, name=f"collect-{topic}", concurrency=1)(collect)
@@ -159,14 +159,14 @@ class Wiring:
 
 
 class AsDelivered(Schema):  # type: ignore[misc]  # faust is untyped
-    """Hands the value of a message on as it is; records are decoded by the engine, a slice at a time."""
+    """Hands the value of a message on as it is; records are decoded by the engine, a tick's at a time."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
-        """No key: a slice has many."""
+        """No key: slices have many."""
         return None
 
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002
-        """The slice with its generation."""
+        """The slices with their generation."""
         return message.value
 
 
@@ -219,7 +219,7 @@ def _faust_app(options: WorkerOptions) -> Any:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
-        stream_buffer_maxsize=8,
+        stream_buffer_maxsize=2,  # fetches; more would wait outside of the bounds of `Pending`
         broker_max_poll_records=options.fetch_records,
         # A long outage of a sink stops the fetching; that must not cost the worker its membership.
         broker_max_poll_interval=7 * 86_400.0,

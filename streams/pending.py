@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from streams.ledger import Ledger, TopicPartition
@@ -50,14 +50,15 @@ class Pending:
         """Whether the intake is stopped."""
         return not self._room.is_set()
 
-    async def put(self, delivery: Delivery) -> None:
-        """Add a slice, after there is room; a slice whose partition was lost meanwhile is let go."""
-        await self._room.wait()
-        if self._ledger.holds(delivery.item, delivery.generation):
-            self._waiting.append(delivery)
-            self._records += len(delivery.item.offsets)
-            self._bytes += delivery.item.size
-            self._show()
+    async def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Add slices, each after there is room; a slice whose partition was lost meanwhile is let go."""
+        for delivery in deliveries:
+            await self._room.wait()
+            if self._ledger.holds(delivery.item, delivery.generation):
+                self._waiting.append(delivery)
+                self._records += len(delivery.item.offsets)
+                self._bytes += delivery.item.size
+                self._show()
 
     async def arrival(self, timeout: float) -> bool:
         """Wait until slices are there, at most so many seconds; whether there are."""

@@ -104,7 +104,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         self._listener.assigned(partitions)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """One message per partition and slice of the next fetch."""
+        """One message for each topic of the next fetch: to Faust, each has a price of its own, whatever it holds."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         await self._go_back()
@@ -118,14 +118,15 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         judged = [(TP(*tp), records, self._judge(TP(*tp), records)) for tp, records in (fetched or {}).items()]
         if generation != self._generation:
             return
-        for tp, records, verdict in judged:
-            for item in await self._slices(tp, records, verdict):
-                # What is not handed on is read again: nothing but a delivery moves the ledger or the reading on.
-                if self.should_stop or not self.flow_active or not self._deliver(item, generation):
-                    return
-                yield tp, self._message(item)
-            if verdict is not None:
-                self._passed.discard(tp)
+        for topic in {tp.topic: None for tp, _, _ in judged}:
+            own = [part for part in judged if part[0].topic == topic]
+            slices = [item for part in own for item in await self._slices(*part)]
+            deliveries = self._deliver(slices, generation)
+            if deliveries:
+                yield self._message(deliveries)
+            if len(deliveries) < len(slices):
+                return
+            self._passed.difference_update(tp for tp, _, verdict in own if verdict is not None)
 
     async def _go_back(self) -> None:
         """Sends the client to where we are in the partitions of a fetch that was not handed on whole.
@@ -183,14 +184,24 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         if ends[tp] < reading.position:
             raise AnotherLog(tp.topic, f"partition {tp.partition} ends at {ends[tp]}, below {reading.position}")
 
-    def _deliver(self, item: Slice, generation: int) -> bool:
-        if not self._ledger.delivered(item, generation):
-            return False
-        self._reading[TP(item.topic, item.partition)].took(item.next_offset, item.append_times[-1])
-        return True
+    def _deliver(self, slices: Sequence[Slice], generation: int) -> list[Delivery]:
+        """Those that are handed on, from the first on.
 
-    def _message(self, item: Slice) -> ConsumerMessage:
-        return ConsumerMessage(
+        What is not is read again: nothing but a delivery moves the ledger or the reading on.
+        """
+        delivered: list[Delivery] = []
+        for item in slices:
+            if self.should_stop or not self.flow_active or not self._ledger.delivered(item, generation):
+                break
+            self._reading[TP(item.topic, item.partition)].took(item.next_offset, item.append_times[-1])
+            delivered.append(Delivery(item, generation))
+        return delivered
+
+    def _message(self, deliveries: list[Delivery]) -> tuple[TP, ConsumerMessage]:
+        """A message that stands, to Faust, where its first slice does."""
+        item = deliveries[0].item
+        tp = TP(item.topic, item.partition)
+        return tp, ConsumerMessage(
             topic=item.topic,
             partition=item.partition,
             offset=item.offsets[-1],
@@ -198,14 +209,14 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
             timestamp_type=LOG_APPEND_TIME,
             headers=(),
             key=None,
-            value=Delivery(item, self._generation),
+            value=deliveries,
             checksum=None,
-            tp=TP(item.topic, item.partition),
+            tp=tp,
             generation_id=self.app.consumer_generation_id,
         )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """A slice is one message, so to Faust its other offsets look like records that do not exist."""
+        """A message has many records, so to Faust their offsets look like records that do not exist."""
 
     def _filter_tps_with_pending_acks(self, topics: Collection[Any] | None = None) -> list[TP]:
         partitions = [TP(*key) for key in self._ledger.partitions()]

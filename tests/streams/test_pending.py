@@ -13,7 +13,7 @@ def buffer(records: int) -> tuple[Ledger, Pending]:
 async def put(ledger: Ledger, pending: Pending, first: int, end: int, generation: int = 0) -> Delivery:
     delivery = Delivery(part(first, end), generation)
     ledger.delivered(delivery.item, generation)
-    await pending.put(delivery)
+    await pending.put([delivery])
     return delivery
 
 
@@ -46,7 +46,7 @@ async def test_losing_a_partition_keeps_the_slices_of_others() -> None:
     await put(ledger, pending, 0, 4)
     other = Delivery(part(0, 2, partition=1), 0)
     ledger.delivered(other.item, 0)
-    await pending.put(other)
+    await pending.put([other])
     pending.drop([("events", 0)])
     assert (pending.slices, pending.records) == (1, 2)
     assert pending.take() == [other]

@@ -62,7 +62,7 @@ class Bench:
     async def deliver(self, first: int, end: int, partition: int = 0, generation: int = 0) -> None:
         item = part(first, end, partition)
         self.ledger.delivered(item, generation)
-        await self.pending.put(Delivery(item, generation))
+        await self.pending.put([Delivery(item, generation)])
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
