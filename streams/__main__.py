@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
+import sys
 from datetime import timedelta
 from functools import partial
 from typing import NoReturn
 
+from infra.allocation import collect_rarely
 from infra.clients.clickhouse import Client, StoreUnavailable, connect
 from infra.settings import Settings, load_settings
 from schemas.lateness import Horizon
@@ -34,14 +35,17 @@ WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublic
 """What time mends: the tick is tried again until it succeeds, and intake stops meanwhile."""
 
 
-_COLLECT = 400_000, 50, 100
-"""Slices are lists of many objects without cycles: looking through them as often as Python does by itself is waste."""
+_SWITCH_SECONDS = 0.0005
+"""A tick leaves the interpreter some hundred times, and waits so long to come back while the event loop is at work."""
+
+_CONNECTIONS = 3
+"""Inserts that are under way at a time; more than that, and the store is what they wait for."""
 
 
 def main() -> NoReturn:
     """Runs until it is told to stop."""
-    gc.freeze()
-    gc.set_threshold(*_COLLECT)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    collect_rarely()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = load_settings()
     client = connect(settings.clickhouse)
@@ -81,7 +85,7 @@ def _rules(settings: Settings) -> SessionRules:
 
 
 def _engine(settings: Settings) -> Engine:
-    """The engine has a client of its own, since it runs in a thread of its own."""
+    """The engine has clients of its own, since it runs in threads of its own."""
     rules = _rules(settings)
     registry = Registry(settings.registry.url)
     outputs = Outputs(settings.kafka.client_config(), registry.id_of_latest)
@@ -89,7 +93,8 @@ def _engine(settings: Settings) -> Engine:
     memory = settings.memory
     limits = MemoryLimits(memory.sessions, memory.events, memory.orders, memory.windows)
     intake = Intake(registry.resolve)
-    return Engine(client, intake, rules, horizon, outputs=outputs, limits=limits, alert_rules=settings.alerts)
+    writers = [connect(settings.clickhouse) for _ in range(_CONNECTIONS)]
+    return Engine(client, intake, rules, horizon, outputs, limits, settings.alerts, writers)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ everything is written, so a tick that failed can be applied again, cut in the sa
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Protocol
 
 import polars as pl
 
-from infra.clients.clickhouse import Client, insert
+from infra.clients.clickhouse import Client
 from schemas.alerts import AlertRules
 from schemas.frames import utc_day
 from schemas.lateness import Horizon
@@ -26,7 +27,8 @@ from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.slices import Slice
 from streams.stages import Stages
-from streams.writes import PROGRESS, Write, ordered
+from streams.writes import PROGRESS, Write, in_order, says_the_rest_is_there
+from streams.writing import Writer
 
 Standings = Mapping[tuple[str, int], progress.Progress]
 """(topic, partition) -> how far it is applied."""
@@ -63,15 +65,24 @@ class NoOutputs:
 
 
 @dataclass(frozen=True)
-class Derived:
-    """What a tick will write, and what the memory takes in afterwards."""
+class Facts:
+    """The events and orders of a tick that count, and what they do to sessions. Cold ones are past their horizon."""
 
-    writes: tuple[Write, ...]
     change: sessions.SessionChange
-    facts: orders.OrderChange
+    orders: orders.OrderChange
+    hot_events: pl.DataFrame
+    hot_orders: pl.DataFrame
+    rows: Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What follows from the facts: rows by table, and what the memory takes in when they are written."""
+
     windows: popularity.WindowChange
     after: dict[tuple[str, int], progress.Progress]
     watched: Watched
+    rows: Mapping[str, pl.DataFrame]
 
 
 class Engine:
@@ -86,6 +97,7 @@ class Engine:
         outputs: Outputs | None = None,
         limits: MemoryLimits | None = None,
         alert_rules: AlertRules | None = None,
+        writers: Sequence[Client] = (),
     ) -> None:
         self._client = client
         self._intake = intake
@@ -95,6 +107,7 @@ class Engine:
         self._history = History(client, horizon.days)
         self.memory = Memory(limits)
         self.stages = Stages()
+        self._write = Writer(writers or [client], self.stages)
         self._anomalies = Anomalies(client, alert_rules or AlertRules(), self._horizon)
 
     def tick(self, slices: Sequence[Slice]) -> None:
@@ -104,26 +117,37 @@ class Engine:
         """
         with self.stages("decode"):
             records = self._intake(slices)
-        for write in self.steps(records):
-            if write.table == PROGRESS:
-                with self.stages("topics"):
+        steps = self.steps(records)
+        writes = next(steps)
+        while writes:
+            if says_the_rest_is_there(writes):
+                with self.stages("topics", time.thread_time):
                     self._outputs.confirm()
-            with self.stages(f"insert {write.table}"):
-                insert(self._client, write.table, write.rows)
-            with self.stages("topics"):
-                self._outputs.send(write)
+            with self._write(writes) as written:
+                # The next step is derived while this one is written; past the last, the memory takes all in.
+                upcoming = () if says_the_rest_is_there(writes) else next(steps)
+                for write in written:
+                    with self.stages("topics", time.thread_time):
+                        self._outputs.send(write)
+            writes = upcoming or next(steps, ())
 
-    def steps(self, records: Records) -> Iterator[Write]:
-        """The writes of one tick in their order. The memory takes the tick in when the last one has been consumed."""
+    def steps(self, records: Records) -> Iterator[Sequence[Write]]:
+        """The writes of one tick, step for step; those of one step may be written in any order, or side by side.
+
+        A step may be asked for while the one before is being written, but nothing after the last, the progress, before
+        all is written: then the memory takes the tick in.
+        """
         self._drop_what_is_newer(records)
         before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
         yield from self._beginnings(records, before)
         with self.stages("restore"):
             self._restore(records, before)
-        derived = self.derive(records, before)
-        yield from derived.writes
+        facts = self._facts(records)
+        yield from in_order(facts.rows)
+        derived = self._derived(records, before, facts)
+        yield from in_order(derived.rows)
         with self.stages("remember"):
-            self.memory.take_in(derived.change, derived.facts, derived.windows, derived.after)
+            self.memory.take_in(facts.change, facts.orders, derived.windows, derived.after)
         self._anomalies.take_in(derived.watched)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
@@ -131,8 +155,8 @@ class Engine:
         self.memory.forget(topic, partitions)
         self._anomalies.forget(topic, partitions)
 
-    def derive(self, records: Records, before: Standings) -> Derived:
-        """Pure but for reading back what the memory does not hold. `before`: how far each partition is applied."""
+    def _facts(self, records: Records) -> Facts:
+        """Pure but for reading back what the memory does not hold."""
         starts, memory, history = records.starts, self.memory, self._history
         with self.stages("sessions"):
             change = sessions.apply(
@@ -146,37 +170,49 @@ class Engine:
             facts = orders.apply(
                 memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS))
             )
-        cold = utc_day("event_time") + self._horizon < utc_day("append_time")
-        hot_events = change.used.filter(~cold)
+        hot_events, cold_events = self._by_horizon(change.used, "event_time")
+        hot_orders, cold_orders = self._by_horizon(facts.used, "order_time")
+        rows = {
+            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
+            "events_cold": cold_events.with_columns(day=utc_day("event_time")),
+            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
+            "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
+        }
+        return Facts(change, facts, hot_events, hot_orders, rows)
+
+    def _by_horizon(self, facts: pl.DataFrame, time: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """(hot, cold): cold ones were appended when their day was past its horizon."""
+        cold = facts.select(utc_day(time) + self._horizon < utc_day("append_time")).to_series()
+        return (facts.filter(~cold), facts.filter(cold)) if cold.any() else (facts, facts.clear())
+
+    def _derived(self, records: Records, before: Standings, facts: Facts) -> Derived:
+        starts, memory, history = records.starts, self.memory, self._history
         with self.stages("products"):
-            windows = memory.windows.apply(hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS)))
-        cold_order = utc_day("order_time") + self._horizon < utc_day("append_time")
-        hot_orders = facts.used.filter(~cold_order)
+            windows = memory.windows.apply(
+                facts.hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS))
+            )
         with self.stages("alerts"):
-            watched = self._anomalies.derive(records, hot_events, hot_orders, facts.used)
+            watched = self._anomalies.derive(records, facts.hot_events, facts.hot_orders, facts.orders.used)
         times = {topic: _watermarks(records, topic) for topic in {r.topic for r in records.ranges}}
         after = {
             (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, times[r.topic].get(r.partition))
             for r in records.ranges
         }
+        repeated = [_repeated_events(facts.change.duplicates), _repeated_orders(facts.orders.duplicates)]
         rows = {
-            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
-            "events_cold": change.used.filter(cold).with_columns(day=utc_day("event_time")),
-            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
-            "orders_cold": facts.used.filter(cold_order).with_columns(day=utc_day("order_time")),
-            "speed_duplicates": pl.concat([_repeated_events(change.duplicates), _repeated_orders(facts.duplicates)]),
+            "speed_duplicates": pl.concat(repeated),
             "speed_dead_letters": records.dead_letters,
-            "speed_sessions": change.rows,
+            "speed_sessions": facts.change.rows,
             "speed_products": windows.rows,
-            "speed_reach": change.reach,
+            "speed_reach": facts.change.reach,
             **watched.rows,
             **states.rows(records.states),
-            "speed_progress": pl.DataFrame(
+            PROGRESS: pl.DataFrame(
                 [progress.row(r, after[r.topic, r.partition], r.last_append_time) for r in records.ranges],
                 schema=progress.PROGRESS_COLUMNS,
             ),
         }
-        return Derived(ordered(rows), change, facts, windows, after, watched)
+        return Derived(windows, after, watched, rows)
 
     def _progress(self, tick: Range) -> progress.Progress:
         """Where the partition stands; it is written before anything waits, so that the views know of a hole."""
@@ -184,7 +220,7 @@ class Engine:
         found = known or progress.stored(self._client, tick.topic, tick.epoch, tick.partition)
         return found if found is not None and found.reaches(tick) else progress.begin(tick)
 
-    def _beginnings(self, records: Records, before: Standings) -> Iterator[Write]:
+    def _beginnings(self, records: Records, before: Standings) -> Iterator[Sequence[Write]]:
         """Where a partition begins anew past records that are gone, that is said first, and then waited for.
 
         Raises `WaitForPublication` while those records are in no published version of their day.
@@ -193,7 +229,7 @@ class Engine:
         fresh = [r for r in records.ranges if known.get((r.topic, r.partition)) != before[r.topic, r.partition]]
         begun = [r for r in fresh if before[r.topic, r.partition].begins_past_records(r)]
         rows = [progress.row(r, before[r.topic, r.partition], r.first_append_time) for r in begun]
-        yield from ordered({"speed_progress": pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)})
+        yield from in_order({PROGRESS: pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)})
         for tick in fresh:
             holes.require_no_open_hole(self._client, tick, before[tick.topic, tick.partition])
 

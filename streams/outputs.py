@@ -37,7 +37,7 @@ _PRODUCER = {
     "enable.idempotence": True,
     "partitioner": "murmur2_random",
     "compression.type": "lz4",
-    "linger.ms": 100,  # confirm() sends what waits at once
+    "linger.ms": 5,  # the records of a table come at once
     "batch.size": 256 * 1024,
     "queue.buffering.max.messages": 200_000,
     "message.max.bytes": MAX_RECORD_BYTES,

@@ -8,17 +8,13 @@ from contextlib import contextmanager
 
 
 class Stages(dict[str, float]):
-    """Stage -> CPU seconds of the process since the start, all its threads included."""
-
-    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
-        super().__init__()
-        self._clock = clock
+    """Stage -> CPU seconds since the start. Each stage belongs to one thread at a time."""
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Counts what is spent in the block under a name."""
-        began = self._clock()
+    def __call__(self, name: str, clock: Callable[[], float] = time.process_time) -> Iterator[None]:
+        """Counts what is spent in the block under a name: by all threads of the process, or as `clock` says."""
+        began = clock()
         try:
             yield
         finally:
-            self[name] = self.get(name, 0.0) + self._clock() - began
+            self[name] = self.get(name, 0.0) + clock() - began

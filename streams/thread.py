@@ -1,48 +1,43 @@
-"""One thread for blocking calls, which never holds up the end of the process."""
+"""Threads for blocking calls, which never hold up the end of the process."""
 
-import asyncio
+from __future__ import annotations
+
 from collections.abc import Callable
+from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any, TypeVar
 
-_Call = tuple[Callable[[], None], "asyncio.Future[None]", asyncio.AbstractEventLoop]
+_Result = TypeVar("_Result")
+_Call = tuple[Callable[[], Any], Future[Any]]
 
 
-class CallThread:
-    """Runs calls one after the other in one daemon thread.
+class CallThreads:
+    """Runs calls, one at a time in each of some daemon threads.
 
     A pool's threads are joined when the interpreter ends, so that a call that hangs would keep the process alive.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, count: int = 1) -> None:
         self._calls: SimpleQueue[_Call] = SimpleQueue()
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._threads = [Thread(target=self._run, name=name, daemon=True) for _ in range(count)]
+        self._started = False
 
-    def call(self, function: Callable[[], None]) -> "asyncio.Future[None]":
-        """Run it in the thread; the future of the running loop ends with its end."""
-        if not self._thread.is_alive():
-            self._thread.start()
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        self._calls.put((function, future, loop))
+    def call(self, function: Callable[[], _Result]) -> Future[_Result]:
+        """Runs it in a thread; the future has what it returns or raises."""
+        if not self._started:
+            self._started = True
+            for thread in self._threads:
+                thread.start()
+        future: Future[_Result] = Future()
+        self._calls.put((function, future))
         return future
 
     def _run(self) -> None:
         while True:
-            function, future, loop = self._calls.get()
-            error: BaseException | None = None
+            function, future = self._calls.get()
             try:
-                function()
+                future.set_result(function())
             except BaseException as raised:  # noqa: BLE001 - handed to whoever waits for the future
-                error = raised
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve, future, error)
-
-
-def _resolve(future: "asyncio.Future[None]", error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+                future.set_exception(raised)
+            del function, future  # what they hold would stay until the next call

@@ -11,7 +11,7 @@ from streams.errors import TickFailed, TickStuck
 from streams.ledger import Ledger, TopicPartition
 from streams.pending import Delivery, Pending
 from streams.slices import Slice
-from streams.thread import CallThread
+from streams.thread import CallThreads
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Ticker:
         self._engine, self._ledger, self._pending, self._policy = engine, ledger, pending, policy
         self._should_stop, self._sleep, self._clock, self._random = should_stop, sleep, clock, random
         self._waits = waits
-        self._thread = CallThread("ticks")
+        self._thread = CallThreads("ticks")
         self._to_forget: set[TopicPartition] = set()
         self._running: asyncio.Future[None] | None = None
 
@@ -147,7 +147,7 @@ class Ticker:
         slices = [d.item for d in batch]
         forgotten, self._to_forget = self._to_forget, set()
         started = self._clock()
-        running = self._thread.call(lambda: self._call_engine(slices, forgotten))
+        running = asyncio.wrap_future(self._thread.call(lambda: self._call_engine(slices, forgotten)))
         running.add_done_callback(lambda done: self._ended(done, batch, forgotten, started))
         self._running = running
         done, _ = await asyncio.wait({running}, timeout=self._policy.deadline)

@@ -26,6 +26,9 @@ class Everything(random.Random):
     def choice(self, seq: Sequence[T]) -> T:  # type: ignore[override]  # the signature is looser in the library
         return seq[-1]
 
+    def sample(self, population: Sequence[T], k: int) -> list[T]:  # type: ignore[override]  # looser in the library
+        return list(population[:k])
+
     def shuffle(self, x: object) -> None:
         """Nothing is shuffled."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from serving.merged import statements
 from streams.writes import WRITE_ORDER
 from tests.support.clickhouse import clear
 
-SPEED = WRITE_ORDER
+SPEED = tuple(chain.from_iterable(WRITE_ORDER))
 BATCH = (
     "batch_events",
     "batch_sessions",

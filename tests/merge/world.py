@@ -26,6 +26,7 @@ from streams.engine import Engine
 from streams.holes import WaitForPublication
 from streams.records import Range, Records
 from streams.slices import Slice
+from streams.writes import Write, says_the_rest_is_there
 from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
 from tests.merge.lake import Lake
 from tests.merge.log import EVENT_LOGS, LOGS, ORDER_LOG, TheLog
@@ -68,10 +69,12 @@ class Worker:
         if self.acks_first:
             self._commit(taken)
         try:
-            for write in self.engine.steps(records):
-                for rows in _atomic_parts(write.rows, rng):
-                    yield write.table
-                    self.world.write(write.table, rows, self)
+            steps = self.engine.steps(records)
+            for writes in rng.choice([steps, _one_ahead(steps)]):
+                for write in rng.sample(writes, len(writes)):
+                    for rows in _atomic_parts(write.rows, rng):
+                        yield write.table
+                        self.world.write(write.table, rows, self)
         except WaitForPublication:
             return
         for log, part in taken.items():
@@ -114,6 +117,15 @@ class Worker:
             if next(self.doing, None) is None:
                 self.doing = None
                 return
+
+
+def _one_ahead(steps: Iterator[Sequence[Write]]) -> Iterator[Sequence[Write]]:
+    """Each step when the next one is derived already, save after the last, as `Engine.tick` does it."""
+    writes: Sequence[Write] = next(steps)
+    while writes:
+        upcoming = () if says_the_rest_is_there(writes) else next(steps)
+        yield writes
+        writes = upcoming or next(steps, ())
 
 
 def _atomic_parts(rows: pl.DataFrame, rng: random.Random) -> list[pl.DataFrame]:

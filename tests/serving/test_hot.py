@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -100,7 +101,8 @@ def test_views_over_what_the_engine_wrote(store: Store) -> None:
     ]
     ranges = (Range(USER_EVENTS, 1, 0, 0, 4, NOON, NOON), Range(TRANSACTIONS, 1, 0, 0, 4, NOON, NOON))
     worker = Engine(store.client, lambda _: pytest.fail("not asked"), SessionRules(), Horizon(7))
-    for write in worker.steps(Records(ranges, event_frame(events), order_frame(orders), pl.DataFrame())):
+    records = Records(ranges, event_frame(events), order_frame(orders), pl.DataFrame())
+    for write in chain.from_iterable(worker.steps(records)):
         insert(store.client, write.table, write.rows)
 
     active = store.rows("SELECT session_id FROM active_sessions ORDER BY session_id")

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import polars as pl
 import pytest
@@ -42,7 +43,7 @@ def span(topic: str, rows: int, first: int) -> Range:
 def apply(store: Store, worker: Engine, records: Records, until: int | None = None) -> dict[str, pl.DataFrame]:
     """One tick; `until` writes only so many tables of it, as a worker that dies then."""
     written = {}
-    for number, write in enumerate(worker.steps(records)):
+    for number, write in enumerate(chain.from_iterable(worker.steps(records))):
         if until is not None and number >= until:
             break
         insert(store.client, write.table, write.rows)

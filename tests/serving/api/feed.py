@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -95,7 +96,7 @@ class Feed:
                 ranges.append(Range(topic, 1, 0, part[0].offset, part[-1].offset + 1, *times))
                 self.applied[topic] = part[-1].offset + 1
         records = Records(tuple(ranges), event_frame(taken), order_frame(taken), dead_letter_frame(taken))
-        for write in self._engine.steps(records):
+        for write in chain.from_iterable(self._engine.steps(records)):
             insert(self.client, write.table, write.rows)
 
     def publish(self, dataset: str, *days: date) -> None:

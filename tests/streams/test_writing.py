@@ -1,0 +1,56 @@
+"""Rows of several tables, inserted side by side."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from streams.progress import PROGRESS_COLUMNS, advance, begin, row
+from streams.records import Range
+from streams.stages import Stages
+from streams.writes import Write, in_order
+from streams.writing import Writer
+from tests.merge.store import Store
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+TICK = Range("user-events", 1, 1, 0, 5, NOW, NOW)
+STANDING = row(TICK, advance(begin(TICK), TICK, NOW), NOW)
+GOOD = Write("speed_progress", pl.DataFrame([STANDING], schema=PROGRESS_COLUMNS))
+BAD = Write("speed_reach", pl.DataFrame({"no_such_column": [1]}))
+
+
+def partitions(store: Store) -> list[int]:
+    return [row["log_partition"] for row in store.rows("SELECT log_partition FROM speed_progress")]
+
+
+def test_each_write_is_named_when_its_rows_are_there(store: Store) -> None:
+    store.clear()
+    stages = Stages()
+    writer = Writer([store.client], stages)
+    with writer([GOOD]) as written:
+        assert [(write.table, partitions(store)) for write in written] == [("speed_progress", [1])]
+    assert list(stages) == ["insert speed_progress"]
+
+
+def test_an_insert_that_failed_is_raised_when_the_others_have_ended(store: Store) -> None:
+    """What is left behind would write beside the same tick when it is tried again."""
+    store.clear()
+    writer = Writer([store.client], Stages())
+    with pytest.raises(DatabaseError), writer([BAD, GOOD]) as written:
+        list(written)
+    assert partitions(store) == [1]
+
+
+def test_facts_come_first_and_the_progress_last() -> None:
+    rows = {write.table: write.rows for write in (GOOD, BAD)} | {
+        "events_speed": BAD.rows,
+        "orders_speed": pl.DataFrame(),
+    }
+    assert [[write.table for write in step] for step in in_order(rows)] == [
+        ["events_speed"],
+        ["speed_reach"],
+        ["speed_progress"],
+    ]
