@@ -133,14 +133,15 @@ def run(size: WorkloadSize, per_tick: int, part: Part = Part()) -> dict[str, Any
     for block in workload.blocks(min(per_tick, size.events // _LEAST_TICKS)):
         if block.topic != USER_EVENTS.name:
             continue
-        if not measured and folded >= size.events // 2:
+        is_warm = folded >= size.events // 2
+        if is_warm and not measured:
             part.meet()
             fold.stages.clear()
             seconds = 0.0
         slices, began = log.slices(block), time.monotonic()
         fold.tick(slices)
         seconds += time.monotonic() - began
-        measured += len(block) if folded >= size.events // 2 else 0
+        measured += len(block) if is_warm else 0
         folded += len(block)
     spent = {stage: round(cpu / measured * 1e6, 3) for stage, cpu in fold.stages.items()}
     return {

@@ -19,7 +19,7 @@ from infra.settings import Settings
 from schemas.topics import USER_EVENTS
 
 _POLL_SECONDS = 0.25
-_STUCK_SECONDS = 150.0
+_STUCK_SECONDS = 60.0
 _FOLD_SECONDS = 300.0
 _RATE_OF_A_WORKER = 30_000
 """What one worker is given where freshness is measured: beyond it a second one takes half of the partitions."""
