@@ -1,6 +1,7 @@
 -- What daily_metrics answers, as one row with its days side by side, but for the figures of days that are not published: of
--- these `rows` says 'open'. Of the others it holds the day's rows of daily_metrics as text, or a message that says why there is no
--- answer for the day. What was made under a situation holds for as long as the situation is the same.
+-- these `rows` says 'open'. Of the others it holds the day's rows of daily_metrics as text, or a message that says why there
+-- is no answer for the day. What was made under a situation holds for as long as the situation is the same: whoever asks has
+-- read the situation before anything is read here.
 WITH
 ({situation}) AS situation,
 {pointer},
