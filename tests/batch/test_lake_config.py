@@ -7,8 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from pyarrow import fs
+from pyiceberg.exceptions import ServiceUnavailableError
+from requests import ConnectionError as RequestsConnectionError
+from sqlalchemy.exc import OperationalError
 
+from batch.exits import Code, edge
 from batch.lake import CatalogUnavailable, LakeConfig, open_catalog, python_catalog, spark_catalog, spark_packages
 from batch.spark import JavaTooSmall, SparkConfig, lake_config, spark_config, spark_properties, spark_session
 from batch.storage import Storage
@@ -83,6 +88,16 @@ def test_a_catalog_that_does_not_answer_is_named_without_its_password(address: s
     with pytest.raises(CatalogUnavailable, match=r"catalog at \S*127\.0\.0\.1:1/\w+ does not answer") as refused:
         open_catalog(LakeConfig(address, "/data/lake"))
     assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [RequestsConnectionError("no route"), ServiceUnavailableError("later"), OperationalError("", {}, Exception())],
+)
+def test_a_catalog_that_goes_away_in_the_middle_of_a_command_is_told_by_the_exit_code(gone: Exception) -> None:
+    with pytest.raises(typer.Exit) as ended, edge():
+        raise gone
+    assert ended.value.exit_code == Code.NOT_REACHED
 
 
 def test_sqlite_and_a_folder_need_nothing_else(tmp_path: Path) -> None:
