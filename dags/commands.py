@@ -14,6 +14,8 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, get_current_context
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 LAKE = Asset(name="lake", uri="rivermeet://lake")
@@ -85,9 +87,20 @@ def tell_failure(context: Any) -> None:
     tell(f"{task.dag_id}.{task.task_id} failed in run {task.run_id} (try {task.try_number}): {context['exception']}")
 
 
+def deadline(dag: str, hours: timedelta) -> DeadlineAlert:
+    """Tells of a run that takes so much longer than successful ones did; of the first ones nothing is known.
+
+    Not by when a run was queued: no task of a run with such a deadline can be cleared (apache/airflow#70368).
+    """
+    usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1)
+    told = SyncCallback(tell_deadline, kwargs={"dag": dag, "limit": f"{hours / timedelta(hours=1):g} h"})
+    return DeadlineAlert(reference=usual, interval=hours, callback=told)
+
+
 def tell_deadline(context: Any, dag: str, limit: str) -> None:
     """Says that a run takes longer than it may."""
-    tell(f"{dag}: run {context['dag_run']['dag_run_id']} has not ended within {limit}; see dags/README.md, At 02:00")
+    run = context["dag_run"]["dag_run_id"]
+    tell(f"{dag}: run {run} takes more than {limit} longer than usual; see dags/README.md, At 02:00")
 
 
 def tell(text: str) -> None:

@@ -16,8 +16,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, dag, task
-from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from dags.commands import (
     DATASETS,
@@ -27,10 +25,10 @@ from dags.commands import (
     SPARK_POOL,
     batch,
     day_of_run,
+    deadline,
     each_day,
     missed_too,
     parameter,
-    tell_deadline,
 )
 
 
@@ -46,11 +44,7 @@ from dags.commands import (
             default=False, type="boolean", description="Go on without records that Kafka deleted before they landed."
         ),
     },
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=3),
-        callback=SyncCallback(tell_deadline, kwargs={"dag": "ecommerce_etl_daily", "limit": "three hours"}),
-    ),
+    deadline=deadline("ecommerce_etl_daily", timedelta(hours=3)),
     tags=["batch"],
     doc_md=__doc__,
 )

@@ -14,11 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.commands import DEFAULTS, LAKE, LATE_DATA, SPARK_POOL, batch, parameter, tell_deadline
+from dags.commands import DEFAULTS, LAKE, LATE_DATA, SPARK_POOL, batch, deadline, parameter
 
 
 @dag(
@@ -34,11 +32,7 @@ from dags.commands import DEFAULTS, LAKE, LATE_DATA, SPARK_POOL, batch, paramete
         "wait": Param(30, type="integer", minimum=0, description="Minutes that late records of a day wait for more."),
         "cap": Param(4, type="integer", minimum=1, description="How often a day is published in 24 hours at most."),
     },
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=1),
-        callback=SyncCallback(tell_deadline, kwargs={"dag": "lake_landing", "limit": "an hour"}),
-    ),
+    deadline=deadline("lake_landing", timedelta(hours=1)),
     tags=["batch"],
     doc_md=__doc__,
 )

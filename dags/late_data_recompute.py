@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.commands import (
@@ -26,9 +24,9 @@ from dags.commands import (
     PUBLICATIONS,
     SPARK_POOL,
     batch,
+    deadline,
     each_day,
     parameter,
-    tell_deadline,
 )
 
 
@@ -42,11 +40,7 @@ from dags.commands import (
         "wait": Param(30, type="integer", minimum=0, description="Minutes that late records of a day wait for more."),
         "cap": Param(4, type="integer", minimum=1, description="How often a day is published in 24 hours at most."),
     },
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=3),
-        callback=SyncCallback(tell_deadline, kwargs={"dag": "late_data_recompute", "limit": "three hours"}),
-    ),
+    deadline=deadline("late_data_recompute", timedelta(hours=3)),
     tags=["batch"],
     doc_md=__doc__,
 )

@@ -10,10 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, dag, task
-from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from dags.commands import DEFAULTS, SPARK_POOL, batch, tell_deadline
+from dags.commands import DEFAULTS, SPARK_POOL, batch, deadline
 
 
 @dag(
@@ -22,11 +20,7 @@ from dags.commands import DEFAULTS, SPARK_POOL, batch, tell_deadline
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=4),
-        callback=SyncCallback(tell_deadline, kwargs={"dag": "maintenance", "limit": "four hours"}),
-    ),
+    deadline=deadline("maintenance", timedelta(hours=4)),
     tags=["batch"],
     doc_md=__doc__,
 )
