@@ -94,7 +94,8 @@ def judge(
 
 def _placed(frame: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
     """The frame with the positions of its rows."""
-    chosen = positions if frame.height == positions.height else positions[frame["row"]]
+    is_whole = frame.height == positions.height and frame["row"].is_sorted()
+    chosen = positions if is_whole else positions[frame["row"]]
     return frame.hstack(chosen.drop("row"))
 
 

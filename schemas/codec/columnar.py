@@ -24,10 +24,10 @@ _PART_BYTES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A decoded slice. Both frames are in the order of the input and name records by `row`, their index in it (u32).
+    """A decoded slice. Both frames name records by `row`, their index in the input (u32).
 
-    `frame`: the good records; `rejects`: row, reason (a code of `schemas.reasons`), message. Each row is in exactly
-    one.
+    `frame`: the good records, those of one writer schema in the order of the input; `rejects`: row, reason (a code of
+    `schemas.reasons`), message, in the order of the input. Each row is in exactly one.
     """
 
     frame: pl.DataFrame
@@ -36,7 +36,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Good records in the order of the input: one struct array of the reader's fields, row and schema id of each."""
+    """Good records, schema by schema: one struct array of the reader's fields, row and schema id of each."""
 
     records: pa.StructArray
     rows: Rows
@@ -142,11 +142,12 @@ def _decode_part(
 
 
 def _joined(parts: list[Columns], reader: Record) -> Columns:
+    """The parts one after the other: to bring records of several schemas in one order costs more than decoding them."""
     if len(parts) == 1:
         return parts[0]
     if not parts:
         return Columns(pa.array([], arrow_type(reader)), np.empty(0, np.int64), np.empty(0, np.int64))
-    rows = np.concatenate([part.rows for part in parts])
-    order = np.argsort(rows, kind="stable")
-    records = pa.concat_arrays([part.records for part in parts]).take(pa.array(order))
-    return Columns(records, rows[order], np.concatenate([part.schema_ids for part in parts])[order])
+    records = pa.concat_arrays([part.records for part in parts])
+    return Columns(
+        records, np.concatenate([part.rows for part in parts]), np.concatenate([part.schema_ids for part in parts])
+    )

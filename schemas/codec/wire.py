@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from schemas.avro_types import Record, UnsupportedSchema, parse
 from schemas.reasons import Reason
@@ -100,27 +100,19 @@ class Headers:
 
 def read_headers(values: Sequence[bytes | None]) -> Headers:
     """Read all headers at once."""
-    present, joined, is_null = _joined(values)
-    lengths = np.fromiter(map(len, present), np.int64, len(present))
-    data = memoryview(joined)
+    joined = pa.array(values, pa.large_binary())
+    _, offsets, octets = joined.buffers()
+    starts = np.frombuffer(offsets, np.int64, len(values) + 1)
+    lengths, is_null = np.diff(starts), joined.is_null().to_numpy(zero_copy_only=False)
+    data = memoryview(octets or b"")[: starts[-1]]
     short = lengths < HEADER_BYTES
-    magic, ids = _fields(data, np.cumsum(lengths) - lengths, short)
+    magic, ids = _fields(data, starts[:-1], short)
     # From the last to the first, so that the first fault of a header is the one that stays.
     faults = np.zeros(len(values), np.int8)
     found = (is_null, lengths > MAX_RECORD_BYTES, short, magic != 0, ids < 0)
     for place in range(len(HEADER_FAULTS), 0, -1):
         faults[found[place - 1]] = place
     return Headers(ids, faults, lengths, data)
-
-
-def _joined(values: Sequence[bytes | None]) -> tuple[Sequence[bytes], bytes, npt.NDArray[np.bool_]]:
-    """The values with nothing where there is none, all of them end to end, and where there is none."""
-    present = cast("Sequence[bytes]", values)
-    try:
-        return present, b"".join(present), np.zeros(len(values), np.bool_)
-    except TypeError:  # dearer to look for than to run into: nulls are rare
-        present = [value or b"" for value in values]
-        return present, b"".join(present), np.array([value is None for value in values], np.bool_)
 
 
 def schema_ids(values: Sequence[bytes | None]) -> frozenset[int]:

@@ -126,7 +126,7 @@ def test_no_bad_record_spoils_its_neighbours(name: str) -> None:
 
     decoded = DECODERS[name](mixed, schemas())
 
-    assert decoded.frame["row"].to_list() == list(range(0, len(mixed), 2))
+    assert decoded.frame["row"].sort().to_list() == list(range(0, len(mixed), 2))
     assert decoded.rejects["row"].to_list() == list(range(1, len(mixed), 2))
     alone = DECODERS[name](good * len(bad), schemas()).frame
     assert decoded.frame.drop("row").equals(alone.drop("row"))
