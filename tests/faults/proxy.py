@@ -38,7 +38,7 @@ class Proxy:
         self.delay = 0.0
         self.dead = False
         self.lose_every = 0
-        self.swallowed: dict[str, int] = {}
+        self.swallowed: set[str] = set()
         self.in_flight: Callable[[str], None] | None = None
         self._held_table = ""
         self._held, self._release = threading.Event(), threading.Event()
@@ -74,8 +74,8 @@ class Proxy:
         self._held_table = table
 
     def swallow(self, table: str) -> None:
-        """From now on, say that every other insert into this table is done, and do nothing."""
-        self.swallowed[table] = 0
+        """From now on, say that inserts into this table are done, and do nothing."""
+        self.swallowed.add(table)
 
     def wait_held(self) -> None:
         """Wait until an insert is being kept back."""
@@ -116,7 +116,7 @@ class Proxy:
             self._release.wait(HOLD_SECONDS)
         if table and self.in_flight is not None:
             self.in_flight(table)
-        if table and self._swallows(table):
+        if table in self.swallowed:
             _answer(request, HTTPStatus.OK, [], b"")
             return
         try:
@@ -146,14 +146,6 @@ class Proxy:
             loses = bool(self.lose_every) and sum(self.inserts.values()) % self.lose_every == 0
             self.lost += loses
         return loses
-
-    def _swallows(self, table: str) -> bool:
-        """Whether this insert is answered without being done; see `swallow`."""
-        with self._lock:
-            if table not in self.swallowed:
-                return False
-            self.swallowed[table] += 1
-            return self.swallowed[table] % 2 == 1
 
     def _drop(self, request: BaseHTTPRequestHandler) -> None:
         with self._lock:

@@ -27,16 +27,20 @@ KEPT_TWICE = (
 
 
 def crash(stage: Stage) -> None:
-    """Both workers are killed with work that is not committed, and come back while more is sent."""
+    """Both workers are killed when all of a tick is written but its progress, and come back while more is sent."""
     plan = stage.plan(RECORDS)
     workers = stage.start("a", "b")
     stage.load.send(plan[: RECORDS // 3])
     until(lambda: stage.applied() > RECORDS // 6, "some progress")
     time.sleep(1.5)
+    for worker in workers:
+        worker.proxy.hold("speed_progress")
     stage.load.send(plan[RECORDS // 3 : 2 * RECORDS // 3])
-    time.sleep(0.4)
+    for worker in workers:
+        worker.proxy.wait_held()
     for worker in workers:
         stage.kill(worker)
+        worker.proxy.release()
     stage.load.send(plan[2 * RECORDS // 3 :])
     for worker in workers:
         worker.start()
@@ -99,7 +103,7 @@ def without(table: str, *changes: tuple[str, str]) -> Callable[[Stage], None]:
 
 
 def swallowing(table: str) -> Callable[[Stage], None]:
-    """Every other insert into the table is acknowledged and not done."""
+    """Inserts into the table are acknowledged and not done."""
 
     def weaken(stage: Stage) -> None:
         for name in ("a", "b"):
