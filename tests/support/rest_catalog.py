@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyspark
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from infra.jars import SPARK, Bundle, fetch
 from infra.java import java
 from infra.settings import LOOPBACK
-from infra.stack.state import free_port
-from tests.support.waiting import until
 
 ICEBERG, JETTY = "1.11.0", "12.1.14"
 LIBRARIES = Bundle(
@@ -45,36 +42,47 @@ SERVER = Bundle(
     ),
     alone=True,
 )
-READY_SECONDS = 60.0
 
 
 @contextmanager
 def rest_catalog(cache: Path, folder: Path) -> Iterator[str]:
-    """Its address; it keeps its tables below the folder, and their names in SQLite."""
+    """Its address; it keeps its tables below the folder, and their names in SQLite.
+
+    Put together here: by itself the server would listen on all addresses of the machine.
+    """
     fetch(cache, lambda _line: None, (SPARK, LIBRARIES, SERVER))
-    port = free_port()
     # What both need is ours first: Spark's servlets are older.
     driver = next(SPARK.folder(cache).glob("sqlite-jdbc-*.jar"))
     brought = Path(pyspark.__file__).parent / "jars"
     jars = (LIBRARIES.folder(cache) / "*", SERVER.folder(cache) / "*", driver, brought / "*")
-    options = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", ":".join(map(str, jars)))
-    own = {
-        "CATALOG_URI": f"jdbc:sqlite:{folder}/catalog.db",
-        "CATALOG_WAREHOUSE": (folder / "warehouse").as_uri(),
-        "CATALOG_REST_PORT": str(port),
-    }
-    with subprocess.Popen([java(), *options, "org.apache.iceberg.rest.RESTCatalogServer"], env=os.environ | own) as one:
-        try:
-            until(lambda: answers(f"http://{LOOPBACK}:{port}/v1/config"), "the catalog", READY_SECONDS)
-            yield f"http://{LOOPBACK}:{port}"
-        finally:
-            one.kill()
-
-
-def answers(url: str) -> bool:
-    """Whether something is served there."""
+    port, token, process = launch_gateway(
+        classpath=":".join(map(str, jars)),
+        javaopts=["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+        java_path=java(),
+        die_on_exit=True,
+        return_proc=True,
+        enable_auth=True,
+    )
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=token, auto_convert=True))
     try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
+        own = {"uri": f"jdbc:sqlite:{folder}/catalog.db", "warehouse": (folder / "warehouse").as_uri()}
+        yield f"http://{LOOPBACK}:{_served(gateway.jvm, own)}"
+    finally:
+        gateway.close()
+        process.kill()
+        process.wait()
+
+
+def _served(jvm: Any, catalog: dict[str, str]) -> int:
+    """The port at which a catalog of these properties is served."""
+    iceberg, jetty = jvm.org.apache.iceberg, jvm.org.eclipse.jetty
+    behind = iceberg.jdbc.JdbcCatalog()
+    behind.setConf(jvm.org.apache.hadoop.conf.Configuration())
+    behind.initialize("behind", catalog)
+    servlet = iceberg.rest.RESTCatalogServlet(iceberg.rest.RESTCatalogAdapter(behind))
+    context = jetty.ee10.servlet.ServletContextHandler(jetty.ee10.servlet.ServletContextHandler.NO_SESSIONS)
+    context.addServlet(jetty.ee10.servlet.ServletHolder(servlet), "/*")
+    server = jetty.server.Server(jvm.java.net.InetSocketAddress(LOOPBACK, 0))
+    server.setHandler(context)
+    server.start()
+    return int(server.getURI().getPort())
