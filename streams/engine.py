@@ -16,12 +16,12 @@ import polars as pl
 
 from infra.clients.clickhouse import Client
 from schemas.alerts import AlertRules
-from schemas.frames import utc_day
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.verdicts import READERS
-from streams import holes, orders, popularity, progress, sessions, states
+from streams import holes, popularity, progress, sessions, states
 from streams.anomalies import Anomalies, Watched
+from streams.facts import Facts, facts_of, repeated
 from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
@@ -62,17 +62,6 @@ class NoOutputs:
 
     def confirm(self) -> None:
         """There is nothing to wait for."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """The events and orders of a tick that count, and what they do to sessions. Cold ones are past their horizon."""
-
-    change: sessions.SessionChange
-    orders: orders.OrderChange
-    hot_events: pl.DataFrame
-    hot_orders: pl.DataFrame
-    rows: Mapping[str, pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -142,7 +131,7 @@ class Engine:
         yield from self._beginnings(records, before)
         with self.stages("restore"):
             self._restore(records, before)
-        facts = self._facts(records)
+        facts = facts_of(records, self.memory, self._history, self._rules, self._horizon, self.stages)
         yield from in_order(facts.rows)
         derived = self._derived(records, before, facts)
         yield from in_order(derived.rows)
@@ -154,36 +143,6 @@ class Engine:
         """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
         self.memory.forget(topic, partitions)
         self._anomalies.forget(topic, partitions)
-
-    def _facts(self, records: Records) -> Facts:
-        """Pure but for reading back what the memory does not hold."""
-        starts, memory, history = records.starts, self.memory, self._history
-        with self.stages("sessions"):
-            change = sessions.apply(
-                memory.sessions,
-                records.events,
-                lambda groups: history.events(groups, starts(USER_EVENTS)),
-                self._rules,
-                self._horizon,
-            )
-        with self.stages("orders"):
-            facts = orders.apply(
-                memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS))
-            )
-        hot_events, cold_events = self._by_horizon(change.used, "event_time")
-        hot_orders, cold_orders = self._by_horizon(facts.used, "order_time")
-        rows = {
-            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
-            "events_cold": cold_events.with_columns(day=utc_day("event_time")),
-            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
-            "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
-        }
-        return Facts(change, facts, hot_events, hot_orders, rows)
-
-    def _by_horizon(self, facts: pl.DataFrame, time: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """(hot, cold): cold ones were appended when their day was past its horizon."""
-        cold = facts.select(utc_day(time) + self._horizon < utc_day("append_time")).to_series()
-        return (facts.filter(~cold), facts.filter(cold)) if cold.any() else (facts, facts.clear())
 
     def _derived(self, records: Records, before: Standings, facts: Facts) -> Derived:
         starts, memory, history = records.starts, self.memory, self._history
@@ -198,9 +157,8 @@ class Engine:
             (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, times[r.topic].get(r.partition))
             for r in records.ranges
         }
-        repeated = [_repeated_events(facts.change.duplicates), _repeated_orders(facts.orders.duplicates)]
         rows = {
-            "speed_duplicates": pl.concat(repeated),
+            "speed_duplicates": repeated(facts),
             "speed_dead_letters": records.dead_letters,
             "speed_sessions": facts.change.rows,
             "speed_products": windows.rows,
@@ -268,25 +226,3 @@ def _watermarks(records: Records, topic: str) -> dict[int, datetime]:
     """Partition -> the greatest time of its usable records."""
     latest = records.of(topic).group_by("log_partition").agg(pl.col(READERS[topic].time).max())
     return dict(latest.iter_rows())
-
-
-def _repeated_events(duplicates: pl.DataFrame) -> pl.DataFrame:
-    return _repeated(duplicates, USER_EVENTS, "session_id", "event_id")
-
-
-def _repeated_orders(duplicates: pl.DataFrame) -> pl.DataFrame:
-    return _repeated(duplicates, TRANSACTIONS, "transaction_id", "transaction_id")
-
-
-def _repeated(duplicates: pl.DataFrame, topic: str, entity: str, record: str) -> pl.DataFrame:
-    return duplicates.select(
-        pl.lit(topic).alias("topic"),
-        "log_epoch",
-        "log_partition",
-        "log_offset",
-        "append_time",
-        "tenant_id",
-        pl.col(entity).alias("entity_id"),
-        pl.col(record).alias("record_id"),
-        "first_offset",
-    )
