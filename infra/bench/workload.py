@@ -46,7 +46,11 @@ class Block:
 
 
 class Workload:
-    """The records of one run; equal seeds make equal records but for `begin_ms`, the time of the first event."""
+    """The records of one run; equal seeds make equal records but for `begin_ms`, the time of the first event.
+
+    Visits and records of different seeds have different ids: else those of one run would go on with the visits of
+    another, all of which the worker would have to read back.
+    """
 
     def __init__(self, size: WorkloadSize, seed: int, begin_ms: int, schema_ids: SchemaIds, partitions: dict[str, int]):
         self.size = size
@@ -56,9 +60,8 @@ class Workload:
         scale = size.open_visits / (size.events_per_second / per_visit) * 1_000 / max(1.0, _mean_length(events))
         rng = np.random.default_rng(seed)
         starts = np.sort(rng.uniform(0, size.events / size.events_per_second * 1_000, visits))
-        self._salt = np.uint64(seed * 2 + 1)
         self._topics = [
-            _Plan(templates, partitions[templates.topic], starts, scale, begin_ms, size, rng)
+            _Plan(templates, partitions[templates.topic], starts, scale, begin_ms, size, rng, seed)
             for templates in (events, orders)
         ]
 
@@ -92,8 +95,9 @@ class _Plan:
         begin_ms: int,
         size: WorkloadSize,
         rng: np.random.Generator,
+        seed: int,
     ) -> None:
-        self._t, self._partitions = templates, partitions
+        self._t, self._partitions, self._salt = templates, partitions, 2 * seed
         which = np.arange(len(starts)) % _TEMPLATE_VISITS
         first = np.searchsorted(templates.visit, which)
         count = np.searchsorted(templates.visit, which, side="right") - first
@@ -122,7 +126,8 @@ class _Plan:
         ends = np.cumsum(lengths)
         begins = ends - lengths
         data = np.frombuffer(bytearray().join([t.records[number] for number in chosen.tolist()]), np.uint8)
-        sessions, records = _hex(self._visit[first:last], 1), _hex(self._ident[first:last], 2)
+        sessions = _hex(self._visit[first:last], self._salt)
+        records = _hex(self._ident[first:last], self._salt + 1)
         _patch(data, begins + t.time[chosen], zigzag6(self._time[first:last]), TIME_BYTES)
         _patch(data, begins + t.record[chosen], records, ID_DIGITS)
         if t.topic == USER_EVENTS.name:
@@ -141,8 +146,8 @@ class _Plan:
 
 
 def _hex(numbers: Ints, salt: int) -> Bytes:
-    """Sixteen digits for each number, the same for the same number, spread evenly."""
-    mixed = (numbers.astype(np.uint64) + np.uint64(salt << 48)) * np.uint64(0x9E3779B97F4A7C15)
+    """Sixteen digits for each number and salt (of which 16 bits count), always the same, spread evenly."""
+    mixed = (numbers.astype(np.uint64) + np.uint64((salt & 0xFFFF) << 48)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     shifts = np.arange(60, -4, -4, dtype=np.uint64)
