@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
 from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_GROUP, empty
+from schemas.products import WINDOW
 from streams import orders, sessions
 from streams.index import Words
 from streams.known import HASH_SQL
@@ -63,14 +64,21 @@ class History:
     def windows(self, windows: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
         """Counts (`WINDOW_COLUMNS`) of these windows (`WINDOW_KEYS`), from stored events in time for their day."""
         in_time = "toDate(append_time) <= day + %(horizon)s"
-        where = f"(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND {in_time}"
-        days = windows["day"].unique().to_list()
+        span = "event_time >= fromUnixTimestamp64Milli(%(since)s) AND event_time < fromUnixTimestamp64Milli(%(until)s)"
+        where = f"(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND {span} AND {in_time}"
+        starts = windows["window_start"].dt.timestamp("ms").to_numpy()
+        known = {
+            "days": windows["day"].unique().to_list(),
+            "since": int(starts.min()),
+            "until": int(starts.max()) + WINDOW // timedelta(milliseconds=1),
+            "horizon": self._horizon_days,
+        }
         parts = [
             self._read(
                 _WINDOW_TABLES,
                 _WINDOW_EVENT_COLUMNS,
                 where,
-                {"keys": keys, "days": days, "horizon": self._horizon_days},
+                {"keys": keys, **known},
             )
             for keys in _chunks(windows, ("tenant_id", "product_id"))
         ]
