@@ -203,8 +203,8 @@ def _metric_parts() -> dict[str, str]:
     fields = _session_fields()
     totals = {metric.name: f"total[{n}]" for n, metric in enumerate(metrics, 1)}
     places = {metric.name: f"row.{n}" for n, metric in enumerate(metrics, 5)}
-    layer = f"if(total[{count + 2}] = 0, 'batch', 'merged')"
-    closed = (layer, "version", f"toUInt64(total[{count + 1}])")
+    late_groups, late_rows = f"total[{count + 1}]", f"total[{count + 2}]"
+    closed = (f"if({late_rows} = 0, 'batch', 'merged')", "version", f"toUInt64({late_groups})")
     changes = {metric.name: f"sumIf(change, metric = {n})" for n, metric in enumerate(rollup.distinct(), 2)}
     return {
         "catalogue": rollup.catalogue(),
@@ -218,8 +218,6 @@ def _metric_parts() -> dict[str, str]:
         "joined_fields": _list(fields),
         "first_field": fields[0],
         "count": str(count),
-        "late_groups": f"{count + 1}",
-        "late_rows": f"{count + 2}",
         "rows": f"{count + 3}",
         "metrics": _list(f"{_of_places(metric, totals)} AS {metric.name}" for metric in of_grain("daily_metrics")),
         "row_metrics": _list(f"{_of_places(metric, places)} AS {metric.name}" for metric in of_grain("daily_metrics")),
