@@ -109,12 +109,13 @@ class Engine:
         steps = self.steps(records)
         writes = next(steps)
         while writes:
-            if says_the_rest_is_there(writes):
+            is_progress = says_the_rest_is_there(writes)
+            if is_progress:
                 with self.stages("topics", time.thread_time):
                     self._outputs.confirm()
             with self._write(writes) as written:
                 # The next step is derived while this one is written; past the last, the memory takes all in.
-                upcoming = () if says_the_rest_is_there(writes) else next(steps)
+                upcoming = () if is_progress else next(steps)
                 for write in written:
                     with self.stages("topics", time.thread_time):
                         self._outputs.send(write)
