@@ -277,7 +277,7 @@ def _head(rows: Ints, owner: Ints, owners: int, limit: int) -> tuple[Ints, Ints]
 def lists(values: pl.Series, lengths: Ints) -> pl.Series:
     """A column of lists of these lengths, from their values end to end."""
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
-    column = pa.LargeListArray.from_arrays(offsets, values.to_arrow())
+    column = pa.LargeListArray.from_arrays(offsets, values.to_arrow(compat_level=pl.CompatLevel.newest()))
     return cast("pl.Series", pl.from_arrow(column))
 
 
