@@ -100,6 +100,15 @@ def test_what_is_appended_after_a_days_first_publication_is_late_for_it(store: S
     assert [row["late"] for row in rows] == [False, True]
 
 
+@pytest.mark.parametrize("table", ["events_speed", "orders_speed", "speed_sessions", "speed_products"])
+def test_final_reads_only_the_parts_of_the_days_asked_for(store: Store, table: str) -> None:
+    store.clear((table,))
+    for day in (1, 2, 3):
+        store.client.command(f"INSERT INTO {table} (day) VALUES ('2026-03-0{day}')")
+    (read,) = store.rows(f"EXPLAIN ESTIMATE SELECT count() FROM {table} FINAL WHERE day = '2026-03-02'")
+    assert read["parts"] == 1
+
+
 def test_every_table_names_its_one_writer() -> None:
     for migration in clickhouse_migrations():
         assert re.match(r"-- Writer: (streams|batch|features)\.", migration.sql), migration.name

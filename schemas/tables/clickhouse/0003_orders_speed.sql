@@ -1,4 +1,4 @@
--- Writer: streams.
+-- Writer: streams. The day is a part of the key for the reason given for events_speed.
 CREATE TABLE IF NOT EXISTS orders_speed
 (
     day Date COMMENT 'UTC day of the status change',
@@ -20,4 +20,4 @@ CREATE TABLE IF NOT EXISTS orders_speed
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY day
-ORDER BY (tenant_id, transaction_id, log_epoch, log_partition, log_offset)
+ORDER BY (tenant_id, transaction_id, log_epoch, log_partition, log_offset, day)

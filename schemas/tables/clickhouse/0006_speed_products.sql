@@ -1,4 +1,5 @@
 -- Writer: streams. Absolute counts of one window, product and partition as of one offset; the greatest as_of counts.
+-- The day is a part of the key for the reason given for events_speed.
 CREATE TABLE IF NOT EXISTS speed_products
 (
     day Date COMMENT 'UTC day of the window',
@@ -15,4 +16,4 @@ CREATE TABLE IF NOT EXISTS speed_products
 )
 ENGINE = ReplacingMergeTree(as_of)
 PARTITION BY day
-ORDER BY (tenant_id, product_id, window_start, log_epoch, log_partition)
+ORDER BY (tenant_id, product_id, window_start, log_epoch, log_partition, day)
