@@ -134,14 +134,15 @@ def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, In
         return fragments, np.empty(0, np.int64)
     group, start, end = (fragments[name].to_numpy() for name in ("group", "start", "end"))
     order, first = _cut(group, start, end, rules)
+    owner = np.cumsum(first) - 1
     session = np.empty(len(group), np.int64)
-    session[order] = np.cumsum(first) - 1
+    session[order] = owner
     starts = np.flatnonzero(first)
     columns: dict[str, pl.Series | Ints] = {
-        "group": group[order][starts],
-        "start": start[order][starts],
+        "group": group[order[starts]],
+        "start": start[order[starts]],
         "end": np.maximum.reduceat(end[order], starts),
-        **{name: np.add.reduceat(fragments[name].to_numpy()[order], starts) for name in COUNTS},
+        **{name: _sums(fragments[name].to_numpy()[order], starts) for name in COUNTS},
         "pages": _pages(fragments["pages"], session, len(starts), rules.page_limit),
         "products": _products(fragments["products"], session, len(starts), rules.product_limit),
         "experiments": _experiments(fragments["experiments"], session, len(starts), rules.experiment_limit),
@@ -152,7 +153,7 @@ def fold(fragments: pl.DataFrame, rules: SessionRules) -> tuple[pl.DataFrame, In
     for name, rule in ATTRIBUTES.items():
         at, by = times[f"{name}_at"].to_numpy()[order], fragments[f"{name}_by"]
         decided = pl.DataFrame([fragments[part] for part in (name, f"{name}_at", f"{name}_by")])
-        columns |= decided[pl.Series(_deciding(at, by, order, starts, rule.first))].to_dict()
+        columns |= decided[_deciding(at, by, order, owner, starts, rule.first)].to_dict()
     return _typed(pl.DataFrame(columns)), session
 
 
@@ -184,26 +185,30 @@ def _dense(numbers: Ints) -> Ints:
     return ranks
 
 
-def _deciding(at: Ints, by: pl.Series, order: Ints, starts: Ints, earliest: bool) -> Ints:
+def _sums(counts: Ints, starts: Ints) -> Ints:
+    """The sum of each run of counts."""
+    upto = np.append(0, np.cumsum(counts))
+    sums: Ints = upto[np.append(starts[1:], len(counts))] - upto[starts]
+    return sums
+
+
+def _deciding(at: Ints, by: pl.Series, order: Ints, owner: Ints, starts: Ints, earliest: bool) -> pl.Series:
     """For each session the row of the fragment that decides an attribute; any row of it where none has a value.
 
-    `at`: the times of the deciding events, in this order; `by`: their ids, by row.
+    `at`: the times of the deciding events, and `owner`, their sessions, in this order; `by`: their ids, by row.
     """
     best = (np.minimum if earliest else np.maximum).reduceat(at, starts)
-    lengths = np.diff(np.append(starts, len(at)))
-    rows = np.flatnonzero(at == np.repeat(best, lengths))
-    session = np.repeat(np.arange(len(starts)), lengths)[rows]
-    chosen = np.empty(len(starts), np.int64)
-    chosen[session] = order[rows]
-    tied = np.bincount(session, minlength=len(starts)) > 1
-    tied &= np.abs(best) != _NEVER
-    if tied.any():
-        among = tied[session]
-        ties = pl.DataFrame({"session": session[among], "row": order[rows[among]]})
-        ties = ties.with_columns(by=by.gather(ties["row"]))
-        ties = ties.sort("session", "by", descending=[False, not earliest]).unique("session", keep="first")
-        chosen[ties["session"].to_numpy()] = ties["row"].to_numpy()
-    return chosen
+    best[np.abs(best) == _NEVER] = 0
+    places = np.flatnonzero(at == best[owner])
+    session, rows = owner[places], order[places]
+    chosen = order[starts].astype(np.uint32)
+    chosen[session] = rows
+    again = ~begins(session)
+    tied = np.flatnonzero(again | np.append(again[1:], False))
+    # Of several rows that are written to one place, the last stays.
+    decisive = tied[by.gather(pl.Series(rows[tied])).arg_sort(descending=earliest).to_numpy()]
+    chosen[session[decisive]] = rows[decisive]
+    return pl.Series(chosen)
 
 
 def _pages(pages: pl.Series, session: Ints, sessions: int, limit: int) -> pl.Series:
@@ -235,10 +240,11 @@ def _ties_by_id(order: Ints, owner: Ints, seen: pl.DataFrame) -> Ints:
     if not same.any():
         return order
     places = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    tied = pl.DataFrame({"row": order[places], "owner": owners[places], "at": times[places]})
-    tied = tied.with_columns(by=seen["by"].gather(tied["row"])).sort("owner", "at", "by", maintain_order=True)
+    run = np.cumsum(np.append(True, ~same))[places]
+    by_id = seen["by"].gather(pl.Series(order[places])).arg_sort().to_numpy()
+    by_run = by_id[np.argsort(run[by_id], kind="stable")]
     order = order.copy()
-    order[places] = tied["row"].to_numpy()
+    order[places] = order[places][by_run]
     return order
 
 
