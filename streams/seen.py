@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from schemas.distinct import distinct
+from schemas.distinct import begins, distinct
 from streams.index import Flags, Index, Ints, Keys, Words
 from streams.keys import group_keys, joined, take, within
 from streams.known import Known, entity_hash
@@ -171,8 +171,8 @@ def numbered(keys: Keys) -> tuple[Ints, Ints]:
 def _first_offsets(ids: Keys, offsets: Ints, before: Ints) -> Ints:
     """The lowest offset of each record's id: of one in memory, else among these."""
     first = np.where(before >= 0, before, offsets)
-    order = np.argsort(ids[0], kind="stable")
-    again = np.flatnonzero(ids[0][order][1:] == ids[0][order][:-1])
+    order = np.argsort(ids[0])
+    again = np.flatnonzero(~begins(ids[0][order])) - 1
     if len(again):
         rows = distinct(np.concatenate([order[again], order[again + 1]]))
         number, _ = numbered(take(ids, rows))

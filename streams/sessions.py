@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from schemas.distinct import distinct
+from schemas.distinct import begins, distinct
 from schemas.fragments import FRAGMENT_COLUMNS, fold, fragments_of, lists, sessions_of
 from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.lateness import LATE_AFTER
@@ -48,6 +48,7 @@ EVENT_IDENTITY = Identity("session_id", ("event_id",), STATE_COLUMNS)
 _NESTED = [column for column in SESSION_COLUMNS if column not in GROUP]
 _DAY_MS = 86_400_000
 _DAY_BITS = 24
+_PLACE_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,16 @@ def _folded(
 
 def _last_events(used: pl.DataFrame, owner: Ints) -> pl.DataFrame:
     """GROUP, `group`, `as_of`, `append_time`: the last new event of each group, by group."""
-    order = np.lexsort((used["log_offset"].to_numpy(), owner))
-    last = order[np.append(owner[order][1:] != owner[order][:-1], True)] if len(order) else order
+    by_offset = np.argsort(used["log_offset"].to_numpy(), kind="stable")
+    ordered = np.sort(owner[by_offset] << _PLACE_BITS | np.arange(len(owner)))
+    last = by_offset[ordered[_ends(ordered >> _PLACE_BITS)] & ((1 << _PLACE_BITS) - 1)]
     rows = used.select(*GROUP, as_of="log_offset", append_time="append_time")[pl.Series(last)]
     return rows.with_columns(pl.Series("group", owner[last], pl.Int64))
+
+
+def _ends(ordered: Ints) -> np.ndarray:
+    """Where a run of equal values ends."""
+    return begins(ordered[::-1])[::-1]
 
 
 def _touched_days(folded: pl.DataFrame, is_touched: np.ndarray, last: pl.DataFrame) -> pl.DataFrame:
@@ -161,7 +168,8 @@ def _rows(folded: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, hori
     first, end = np.searchsorted(of, wanted), np.searchsorted(of, wanted, side="right")
     count = end - first
     chosen = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
-    sessions = sessions_of(folded[pl.Series(chosen)])
+    # Rows in the order of the frame: as many as it has are all of it.
+    sessions = sessions_of(folded if len(chosen) == folded.height else folded[pl.Series(chosen)])
     session_ids = hot["session_id"].gather(pl.Series(np.repeat(np.arange(len(count)), count)))
     sessions = with_flags(sessions.with_columns(session_ids), rules)
     return hot.select(
@@ -176,8 +184,10 @@ def _rows(folded: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, hori
 
 def _reach(touched: pl.DataFrame) -> pl.DataFrame:
     """Groups that changed a closed day, with all the days that their touched sessions lie on."""
+    group = touched["group"].to_numpy()
+    is_reached = np.isin(group, group[touched["late"].to_numpy()])
     return (
-        touched.filter(pl.col("late").any().over("group"))
+        touched.filter(pl.Series(is_reached))
         .group_by("group", maintain_order=True)
         .agg(pl.col(*GROUP, "as_of", "append_time").first(), days=pl.col("day"))
         .select(
