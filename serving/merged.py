@@ -64,6 +64,22 @@ STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 """A number for what a published day's figures are made of, beside its batch rows."""
 
 _SELECTION = "sipHash64(sequence, version, publication_id)"
+_MERGED = "selected, version_of, bound_of, partitions"
+_SAID = "1 (day, version), 2 day number -> version, 3 place -> 1 + bound, 4 the partitions that all cuts have"
+_READ_OF_SELECTIONS = {
+    "published": (_MERGED, f"{_SAID}."),
+    "rolled_up": (
+        f"{_MERGED}, hot, {_SELECTION}",
+        f"{_SAID}, 5 (day, version) of days that are not sealed, 6 a hash of which selection it is.",
+    ),
+    "pointer": (
+        f"selected, {_SELECTION}, [], partitions",
+        "1 (day, version), 2 a hash of which selection it is, 4 the partitions that all cuts have.",
+    ),
+}
+"""What views read of the selection that counts, as fields and in words: all merged views, those of closed figures, and
+those that leave the rest to others. What merged views read, projection `newest` of the table has ready."""
+
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
 _FROM, _TO = "{from_time:DateTime64(3, 'UTC')}", "{to_time:DateTime64(3, 'UTC')}"
 _DAYS_OF_TIMES = f"day BETWEEN toDate({_FROM}) AND toDate({_TO})"
@@ -151,12 +167,10 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "answers": f"{live} AND ({unpublished} OR (late AND {past_cut}))",
         "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
         "speed_version": version,
-        "holes": _read("parts/holes").strip(),
-        "hole_rows": "arrayZip(missing[1].1, missing[1].3, missing[1].4, missing[1].2)",
+        "hole_rows": "arrayJoin(arrayZip(found.1, found.3, found.4, found.2))",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "situation": situation(database),
         "hashes": _hashes(database),
-        "pointer": _fill(_read("parts/pointer"), {"selection": _SELECTION}).rstrip(),
         "state": STATE,
         "open_days": "arrayFilter(day -> published.2[toUInt16(day)] = 0, speed_state.1)",
         "database": database,
@@ -169,10 +183,13 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
             "database": database,
             "before_pin": until,
             "is_live": live,
-            "selection": _SELECTION,
         }
-        parts[f"{dataset}_missing"] = _fill(_read("parts/missing"), names).rstrip()
-        parts[f"{dataset}_published"] = _fill(_read("parts/published"), names).rstrip()
+        missing = _fill(_read("parts/missing"), names).rstrip()
+        parts[f"{dataset}_missing"] = missing
+        parts[f"{dataset}_holes"] = _fill(_read("parts/holes"), {"missing": missing})
+        for use, (fields, said) in _READ_OF_SELECTIONS.items():
+            selection = {**names, "fields": fields, "said": said}
+            parts[f"{dataset}_{use}"] = _fill(_read("parts/published"), selection).rstrip()
     return parts
 
 

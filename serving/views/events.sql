@@ -1,6 +1,5 @@
 WITH
-{events_published},
-{events_missing}
+{events_published}
 SELECT
     {event_columns},
     day,
@@ -21,5 +20,5 @@ SELECT
     day,
     toString({raise}) AS layer,
     toUInt64({raise}) AS publication_version
-FROM {holes}
+FROM {events_holes}
 WHERE {raise} = 0

@@ -3,9 +3,9 @@
 SELECT dataset, hole.1 AS day, hole.2 AS log_partition, hole.3 AS kind, hole.4 AS message
 FROM
 (
-    SELECT 'events' AS dataset, arrayJoin(holes) AS hole
-    FROM (WITH {events_published}, {events_missing} SELECT {hole_rows} AS holes)
+    SELECT 'events' AS dataset, {hole_rows} AS hole
+    FROM (WITH {events_published} SELECT found FROM {events_missing})
     UNION ALL
-    SELECT 'orders' AS dataset, arrayJoin(holes) AS hole
-    FROM (WITH {orders_published}, {orders_missing} SELECT {hole_rows} AS holes)
+    SELECT 'orders' AS dataset, {hole_rows} AS hole
+    FROM (WITH {orders_published} SELECT found FROM {orders_missing})
 )

@@ -4,8 +4,8 @@
 -- read the situation before anything is read here.
 WITH
 ({situation}) AS situation,
-{pointer},
-{events_missing},
+{events_pointer},
+(SELECT groupArray(found) FROM {events_missing}) AS missing,
 {speed_state}
 SELECT
     situation,

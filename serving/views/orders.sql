@@ -1,6 +1,5 @@
 WITH
-{orders_published},
-{orders_missing}
+{orders_published}
 SELECT
     {order_columns},
     day,
@@ -21,5 +20,5 @@ SELECT
     day,
     toString({raise}) AS layer,
     toUInt64({raise}) AS publication_version
-FROM {holes}
+FROM {orders_holes}
 WHERE {raise} = 0

@@ -1,6 +1,5 @@
 WITH
-{events_published},
-{events_missing}
+{events_published}
 SELECT
     tenant_id,
     day,
@@ -23,7 +22,7 @@ FROM
     WHERE fact.product_id IS NOT NULL AND event_type IN ({counted_types})
     UNION ALL
     SELECT toString({raise}) AS tenant_id, day, toString({raise}) AS product_id, {counter_defaults}, toString({raise}) AS layer, toUInt64({raise}) AS publication_version
-    FROM {holes}
+    FROM {events_holes}
     WHERE {raise} = 0
 ) AS part
 GROUP BY tenant_id, day, product_id

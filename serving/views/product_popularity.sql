@@ -1,7 +1,6 @@
 -- What was done with a product in five minutes of event time, and what was sold of it: completed orders, gross, by currency.
 WITH
-{events_published},
-{events_missing}
+{events_published}
 SELECT
     tenant_id,
     day,
@@ -38,7 +37,7 @@ FROM
         toString({raise}) AS tenant_id, day, toDateTime64({raise}, 3, 'UTC') AS window_start, toString({raise}) AS product_id,
         {counter_raises}, toInt64({raise}) AS units, {no_revenue} AS revenue_minor, toString({raise}) AS layer,
         toUInt64({raise}) AS publication_version
-    FROM {holes}
+    FROM {events_holes}
     WHERE {raise} = 0
 ) AS part
 GROUP BY tenant_id, day, window_start, product_id

@@ -1,7 +1,6 @@
 -- A speed row holds all sessions of its group on the day, so it takes the place of the batch rows of the group as a whole.
 WITH
-{events_published},
-{events_missing}
+{events_published}
 SELECT
     {group_columns},
     {session_columns},
@@ -28,5 +27,5 @@ SELECT
     day,
     toString({raise}) AS layer,
     toUInt64({raise}) AS publication_version
-FROM {holes}
+FROM {events_holes}
 WHERE {raise} = 0

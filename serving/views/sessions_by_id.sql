@@ -1,37 +1,35 @@
 -- `sessions` for queries that name a session id. Each layer gives its groups with arrays of their sessions: so the many
--- columns are named once, and the choice between the layers is made among the few groups of the id.
+-- columns are named once, and the choice between the layers is made among the few rows of the id, without FINAL: of the
+-- speed rows the one with the greatest as_of speaks for its group, and answers or leaves the answer to the batch.
 WITH
-{events_published},
-{events_missing}
+{events_published}
 SELECT
     {group_columns},
     {session_elements},
     day,
-    if(is_speed, 'speed', 'batch') AS layer,
-    publication_version
+    if(newest.1, 'speed', 'batch') AS layer,
+    published.2[toUInt16(day)] AS publication_version
 FROM
 (
     SELECT
         {group_columns},
         day,
-        max(part.publication_version) AS publication_version,
-        max(part.is_speed) AS is_speed,
-        groupArrayArrayIf(part.sessions, part.is_speed) AS of_speed,
-        groupArrayArrayIf(part.sessions, NOT part.is_speed) AS of_batch
+        argMax((part.is_answer, part.sessions), part.rank) AS newest,
+        groupArrayArrayIf(part.sessions, part.rank = 0) AS of_batch
     FROM
     (
-        SELECT {group_columns}, day, version AS publication_version, false AS is_speed, [({session_columns})] AS sessions
+        SELECT {group_columns}, day, toUInt64(0) AS rank, false AS is_answer, [({session_columns})] AS sessions
         FROM batch_sessions
         WHERE (day, version) IN published.1
         UNION ALL
-        SELECT {group_columns}, day, {speed_version} AS publication_version, true AS is_speed, sessions
-        FROM speed_sessions FINAL
-        WHERE {answers}
+        SELECT {group_columns}, day, reached + 1 AS rank, {answers} AS is_answer, sessions
+        FROM speed_sessions
         UNION ALL
-        SELECT {group_defaults}, day, toUInt64({raise}) AS publication_version, toBool({raise}) AS is_speed, [] AS sessions
-        FROM {holes}
+        SELECT {group_defaults}, day, toUInt64({raise}) AS rank, toBool({raise}) AS is_answer, [] AS sessions
+        FROM {events_holes}
         WHERE {raise} = 0
     ) AS part
     GROUP BY {group_columns}, day
 )
-ARRAY JOIN if(is_speed, of_speed, of_batch) AS session
+ARRAY JOIN if(newest.1, newest.2, of_batch) AS session
+SETTINGS max_threads = 1

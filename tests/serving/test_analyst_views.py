@@ -84,8 +84,10 @@ EVENTS = (
 
 @pytest.fixture(scope="module")
 def shop(store: Store) -> Iterator[Store]:
+    """A store in which all events are there twice, as after a replay."""
     store.clear()
-    write_live(store.client, pl.DataFrame(EVENTS, schema=EVENT_COLUMNS))
+    for _ in range(2):
+        write_live(store.client, pl.DataFrame(EVENTS, schema=EVENT_COLUMNS))
     facts = [
         order(1, "completed", 5000, [("p1", 2, 2000, "shoes"), ("p2", 1, 1000, "hats")]),
         order(2, "refunded", 1000, [("p2", 1, 1000, "hats")]),
