@@ -21,6 +21,7 @@ from schemas.sessions import SessionRules
 from schemas.verdicts import READERS
 from streams import holes, popularity, progress, sessions, states
 from streams.anomalies import Anomalies, Watched
+from streams.counts import Counts, Standing
 from streams.facts import Facts, facts_of, repeated
 from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
@@ -93,7 +94,8 @@ class Engine:
         self._outputs = outputs or NoOutputs()
         self._rules = rules
         self._horizon = timedelta(days=horizon.days)
-        self._history = History(client, horizon.days)
+        self._history = History(client)
+        self._counts = Counts(client, horizon.days)
         self.memory = Memory(limits)
         self.stages = Stages()
         self._write = Writer(writers or [client], self.stages)
@@ -146,10 +148,14 @@ class Engine:
         self._anomalies.forget(topic, partitions)
 
     def _derived(self, records: Records, before: Standings, facts: Facts) -> Derived:
-        starts, memory, history = records.starts, self.memory, self._history
+        standings = {
+            r.partition: Standing(r.first, before[r.topic, r.partition].hole_until)
+            for r in records.ranges
+            if r.topic == USER_EVENTS
+        }
         with self.stages("products"):
-            windows = memory.windows.apply(
-                facts.hot_events, lambda missing: history.windows(missing, starts(USER_EVENTS))
+            windows = self.memory.windows.apply(
+                facts.hot_events, lambda missing: self._counts.windows(missing, standings)
             )
         with self.stages("alerts"):
             watched = self._anomalies.derive(records, facts.hot_events, facts.hot_orders, facts.orders.used)

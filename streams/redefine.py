@@ -38,7 +38,7 @@ def derive_again(client: Client, rules: SessionRules, horizon: Horizon, applied:
     if not select(client, _ANY, {"one": pl.Int64()}, {"definition": rules.definition}).height:
         return 0
     written = 0
-    history = History(client, horizon.days)
+    history = History(client)
     for epoch, partition, groups in select(client, _OLD, _OLD_COLUMNS, {"definition": rules.definition}).rows():
         log.info("deriving %d session ids of partition %d again, by the changed rules", groups, partition)
         parts = -(-groups // GROUPS_AT_ONCE)

@@ -3,52 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
-from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_GROUP, empty
-from schemas.products import WINDOW
+from schemas.frames import GROUP, ORDER_GROUP, empty
 from streams import orders, sessions
 from streams.index import Words
 from streams.known import HASH_SQL
-from streams.popularity import WINDOW_COLUMNS, WINDOW_KEYS, count_windows
 
 KEYS_PER_QUERY = 50_000
 
 _EVENT_TABLES = ("events_speed", "events_cold", "batch_events")
 _ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
-_WINDOW_TABLES = ("events_speed", "batch_events")
-_WINDOW_EVENT_COLUMNS = {
-    name: EVENT_COLUMNS[name]
-    for name in (
-        "tenant_id",
-        "log_epoch",
-        "log_partition",
-        "log_offset",
-        "product_id",
-        "event_type",
-        "event_time",
-        "append_time",
-    )
-}
+_OF_SESSIONS = "(tenant_id, session_id) IN %(keys)s"
+_OF_ORDERS = "(tenant_id, transaction_id) IN %(keys)s"
 
 
 class History:
     """Stored records, each once by its position. Every table of events is a source: used in one is used in all."""
 
-    def __init__(self, client: Client, horizon_days: int) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._horizon_days = horizon_days
 
     def events(self, groups: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
         """All stored events (`streams.sessions.STATE_COLUMNS`) of the groups (`GROUP`) of these rows, of any day."""
         groups = groups.select(GROUP).unique(maintain_order=True)
         parts = [
-            self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, "(tenant_id, session_id) IN %(keys)s", {"keys": keys})
-            for keys in _chunks(groups, ("tenant_id", "session_id"))
+            once(
+                self._client,
+                _EVENT_TABLES,
+                sessions.STATE_COLUMNS,
+                "(tenant_id, session_id) IN %(keys)s",
+                {"keys": keys},
+            )
+            for keys in chunks(groups, ("tenant_id", "session_id"))
         ]
         return _known(parts, sessions.STATE_COLUMNS, groups, GROUP, below)
 
@@ -56,34 +47,16 @@ class History:
         """All stored facts (`streams.orders.STATE_COLUMNS`) of the transactions (`ORDER_GROUP`) of these rows."""
         transactions = transactions.select(ORDER_GROUP).unique(maintain_order=True)
         parts = [
-            self._read(_ORDER_TABLES, orders.STATE_COLUMNS, "(tenant_id, transaction_id) IN %(keys)s", {"keys": keys})
-            for keys in _chunks(transactions, ("tenant_id", "transaction_id"))
+            once(
+                self._client,
+                _ORDER_TABLES,
+                orders.STATE_COLUMNS,
+                "(tenant_id, transaction_id) IN %(keys)s",
+                {"keys": keys},
+            )
+            for keys in chunks(transactions, ("tenant_id", "transaction_id"))
         ]
         return _known(parts, orders.STATE_COLUMNS, transactions, ORDER_GROUP, below)
-
-    def windows(self, windows: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
-        """Counts (`WINDOW_COLUMNS`) of these windows (`WINDOW_KEYS`), from stored events in time for their day."""
-        in_time = "toDate(append_time) <= day + %(horizon)s"
-        span = "event_time >= fromUnixTimestamp64Milli(%(since)s) AND event_time < fromUnixTimestamp64Milli(%(until)s)"
-        where = f"(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND {span} AND {in_time}"
-        starts = windows["window_start"].dt.timestamp("ms").to_numpy()
-        known = {
-            "days": windows["day"].unique().to_list(),
-            "since": int(starts.min()),
-            "until": int(starts.max()) + WINDOW // timedelta(milliseconds=1),
-            "horizon": self._horizon_days,
-        }
-        parts = [
-            self._read(
-                _WINDOW_TABLES,
-                _WINDOW_EVENT_COLUMNS,
-                where,
-                {"keys": keys, **known},
-            )
-            for keys in _chunks(windows, ("tenant_id", "product_id"))
-        ]
-        stored = _below(pl.concat(parts), below) if parts else empty(_WINDOW_EVENT_COLUMNS)
-        return count_windows(stored)[0].join(windows, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
 
     def stored_sessions(self, partitions: Collection[int]) -> Words:
         """The hash (`streams.known`) of every session id that the partitions have a stored event of."""
@@ -111,7 +84,7 @@ class History:
             "below": below,
             "limit": limit,
         }
-        return self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, recent, parameters)
+        return once(self._client, _EVENT_TABLES, sessions.STATE_COLUMNS, recent, parameters)
 
     def groups_of_other_rules(self, definition: str, epoch: int, partition: int, part: int, parts: int) -> pl.DataFrame:
         """Stored events (`streams.sessions.STATE_COLUMNS`) of a share of the groups with a row by other rules."""
@@ -128,7 +101,7 @@ class History:
             "part": part,
             "parts": parts,
         }
-        return self._read(_EVENT_TABLES, sessions.STATE_COLUMNS, old, parameters)
+        return once(self._client, _EVENT_TABLES, sessions.STATE_COLUMNS, old, parameters)
 
     def _hashes(self, tables: tuple[str, ...], entity: str, partitions: Collection[int]) -> Words:
         found = HASH_SQL.format(tenant="tenant_id", entity=entity)
@@ -137,16 +110,23 @@ class History:
         rows = select(self._client, union, {"hash": pl.UInt64()}, {"partitions": list(partitions)})
         return rows["hash"].to_numpy().astype(np.uint64)
 
-    def _read(
-        self, tables: tuple[str, ...], columns: Mapping[str, pl.DataType], where: str, parameters: dict[str, object]
-    ) -> pl.DataFrame:
-        wanted = ", ".join(columns)
-        union = " UNION ALL ".join(f"SELECT {wanted} FROM {table} WHERE {where}" for table in tables)
-        once = "log_epoch, log_partition, log_offset"
-        return select(self._client, f"SELECT * FROM ({union}) LIMIT 1 BY {once}", columns, parameters)
+
+def once(
+    client: Client,
+    tables: tuple[str, ...],
+    columns: Mapping[str, pl.DataType],
+    where: str,
+    parameters: Mapping[str, object],
+) -> pl.DataFrame:
+    """The stored records of some tables, each once by its position."""
+    wanted = ", ".join(columns)
+    union = " UNION ALL ".join(f"SELECT {wanted} FROM {table} WHERE {where}" for table in tables)
+    position = "log_epoch, log_partition, log_offset"
+    return select(client, f"SELECT * FROM ({union}) LIMIT 1 BY {position}", columns, parameters)
 
 
-def _chunks(keys: pl.DataFrame, columns: tuple[str, str]) -> Iterator[list[tuple[str, str]]]:
+def chunks(keys: pl.DataFrame, columns: tuple[str, str]) -> Iterator[list[tuple[str, str]]]:
+    """The distinct keys, no more at a time than one query takes."""
     for part in keys.select(columns).unique().iter_slices(KEYS_PER_QUERY):
         yield part.rows()
 
@@ -160,10 +140,10 @@ def _known(
 ) -> pl.DataFrame:
     if not parts:
         return empty(columns)
-    return _below(pl.concat(parts), below).join(wanted, on=keys, how="semi")
+    return below_start(pl.concat(parts), below).join(wanted, on=keys, how="semi")
 
 
-def _below(stored: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
+def below_start(stored: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
     """Rows of the tick's partitions below its start. What lies past it is applied again from the log."""
     starts = pl.DataFrame(
         {"log_partition": list(below), "start": list(below.values())},

@@ -13,7 +13,8 @@ from batch import publish
 from batch.coverage import Coverage, Landing
 from schemas.lateness import is_publishable
 from serving.merged import STATE, statements
-from streams import holes, restore, sessions
+from streams import counts, engine, holes, restore, sessions
+from streams.counts import Standing
 from streams.restore import History
 from tests.merge import lake, world
 from tests.merge.frames import time_of
@@ -50,9 +51,20 @@ def stored_ids(store: Store) -> AbstractContextManager[object]:
     return patch.object(History, "stored_sessions", lambda self, partitions: np.zeros(0, np.uint64))
 
 
-def restart_below_commit(store: Store) -> AbstractContextManager[object]:
+@contextmanager
+def restart_below_commit(store: Store) -> Iterator[None]:
     """State takes in stored events at or past the committed offset."""
-    return patch.object(restore, "_below", lambda stored, below: stored)
+
+    def all_of_it(stored: pl.DataFrame, below: object) -> pl.DataFrame:
+        return stored
+
+    with patch.object(restore, "below_start", all_of_it), patch.object(counts, "below_start", all_of_it):
+        yield
+
+
+def counts_below_commit(store: Store) -> AbstractContextManager[object]:
+    """The newest row of a window is believed, also one that was written past the committed offset."""
+    return patch.object(engine, "Standing", lambda start, hole_until: Standing(1 << 60, hole_until))
 
 
 @contextmanager
@@ -171,6 +183,7 @@ MUTATIONS: dict[str, Mutation] = {
         fetch_back,
         stored_ids,
         restart_below_commit,
+        counts_below_commit,
         group_level_choice,
         correction_of_figures,
         correction_of_members,

@@ -121,13 +121,16 @@ def whole_group_writes(history: History) -> None:
 
 
 def restart_below_commit(history: History) -> None:
-    """The worker dies between its first write and its progress, in a window that was counted before."""
+    """The worker dies between the counts of a window and its progress."""
     history.event(1300, product="p")
     history.tick()
     history.event(1301, product="p")
-    history.writes(1)
+    history.writes(3)
     history.crash()
     history.checked()
+
+
+counts_below_commit = restart_below_commit
 
 
 def group_level_choice(history: History) -> None:
