@@ -38,7 +38,7 @@ WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublic
 _SWITCH_SECONDS = 0.0005
 """A tick leaves the interpreter some hundred times, and waits so long to come back while the event loop is at work."""
 
-_CONNECTIONS = 3
+_CONNECTIONS = 4
 """Inserts that are under way at a time; more than that, and the store is what they wait for."""
 
 
@@ -89,12 +89,12 @@ def _engine(settings: Settings) -> Engine:
     rules = _rules(settings)
     registry = Registry(settings.registry.url)
     outputs = Outputs(settings.kafka.client_config(), registry.id_of_latest)
-    client, horizon = connect(settings.clickhouse), Horizon(settings.horizon_days)
+    clients, horizon = (connect(settings.clickhouse), connect(settings.clickhouse)), Horizon(settings.horizon_days)
     memory = settings.memory
     limits = MemoryLimits(memory.sessions, memory.events, memory.orders, memory.windows)
     intake = Intake(registry.resolve)
     writers = [connect(settings.clickhouse) for _ in range(_CONNECTIONS)]
-    return Engine(client, intake, rules, horizon, outputs, limits, settings.alerts, writers)
+    return Engine(clients, intake, rules, horizon, outputs, limits, settings.alerts, writers)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class WorkerOptions:
 class Wiring:
     """One worker's parts, put together."""
 
-    def __init__(self, options: WorkerOptions, logs: Mapping[str, Log], engine: Engine) -> None:
+    def __init__(self, options: WorkerOptions, logs: Mapping[str, Log], engine: Engine[Any]) -> None:
         self.options, self.logs = options, logs
         self.health = HealthFiles(options.folder)
         self.ledger = Ledger()
@@ -153,6 +153,7 @@ class Wiring:
                 self.logs,
                 self.pending,
                 self.ticker.stats,
+                self.ticker.waiting_for,
                 self.options.stages,
             )
         )
@@ -182,7 +183,7 @@ class Worker(faust.Worker):  # type: ignore[misc]  # faust is untyped
         super()._schedule_shutdown(signal)
 
 
-def run(options: WorkerOptions, logs: Mapping[str, Log], engine: Engine) -> NoReturn:
+def run(options: WorkerOptions, logs: Mapping[str, Log], engine: Engine[Any]) -> NoReturn:
     """Work until SIGTERM or SIGINT (exit code 0), or until something cannot be mended by waiting (1)."""
     wiring = Wiring(options, logs, engine)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
@@ -36,6 +36,14 @@ FROM (
     WHERE {_OF_PRODUCTS} AND window_start >= %(since)s AND window_start < %(until)s
 )
 """
+_RECENT = f"""
+SELECT * REPLACE (toDateTime64(window_start, 3) AS window_start)
+FROM (
+    SELECT {", ".join(WINDOW_COLUMNS)} FROM speed_products FINAL
+    WHERE day >= %(day)s AND log_partition IN %(partitions)s
+        AND toUnixTimestamp(window_start) >= transform(log_partition, %(partitions)s, %(since)s, 0)
+)
+"""
 _EVENTS = (
     f"{_OF_PRODUCTS} AND event_time >= %(since)s AND event_time < %(until)s"
     " AND toDate(append_time) <= day + %(horizon)s"
@@ -63,13 +71,29 @@ class Counts:
 
     def windows(self, windows: pl.DataFrame, standings: Mapping[int, Standing]) -> pl.DataFrame:
         """Counts (`WINDOW_COLUMNS`) of these windows (`WINDOW_KEYS`); one that has none is left out."""
+        newest = windows.join(self._rows(windows), on=WINDOW_KEYS, how="left")
+        return self._believed(newest, standings)
+
+    def since(self, since: Mapping[int, datetime], standings: Mapping[int, Standing]) -> pl.DataFrame:
+        """Counts (`WINDOW_COLUMNS`) of all windows of some partitions that start at a time or later, one for each.
+
+        Those times are past `hole_until`.
+        """
+        parameters = {
+            "day": min(since.values()).date(),
+            "partitions": list(since),
+            "since": [round(time.timestamp()) for time in since.values()],
+        }
+        return self._believed(select(self._client, _RECENT, WINDOW_COLUMNS, parameters), standings)
+
+    def _believed(self, newest: pl.DataFrame, standings: Mapping[int, Standing]) -> pl.DataFrame:
+        """`newest` are the newest rows of windows, with nothing but their keys where there is none."""
         partitions = pl.DataFrame(
             [(partition, each.start, each.hole_until) for partition, each in standings.items()],
             schema={"log_partition": pl.Int32, "start": pl.Int64, "hole_until": pl.Date},
             orient="row",
         )
-        rows = self._rows(windows)
-        newest = windows.join(rows, on=WINDOW_KEYS, how="left").join(partitions, on="log_partition")
+        newest = newest.join(partitions, on="log_partition")
         believed = (pl.col("day") > pl.col("hole_until")) & (pl.col("as_of") < pl.col("start")).fill_null(value=True)
         counted = self._counted(newest.filter(~believed).select(WINDOW_KEYS), standings)
         return pl.concat([newest.filter(believed & pl.col("as_of").is_not_null()).select(*WINDOW_COLUMNS), counted])

@@ -1,63 +1,158 @@
-"""Which records of a tick count, once each, and what they do to sessions: all other rows are derived from these."""
+"""The first half of a tick: which of its records count, once each, and what they do to sessions.
+
+State is the fold of stored events below the start of the tick and nothing newer. The memory changes only after the
+facts are stored, so a half that failed can be applied again, cut in the same way or in any other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
+from infra.clients.clickhouse import Client
 from schemas.frames import utc_day
+from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
-from streams import orders, sessions
-from streams.memory import Memory
-from streams.records import TRANSACTIONS, USER_EVENTS, Records
+from schemas.verdicts import READERS
+from streams import holes, orders, progress, sessions
+from streams.memory import Memory, MemoryLimits
+from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.stages import Stages
+from streams.writes import FACTS, PROGRESS, Writes, of_step
+
+Standings = Mapping[tuple[str, int], progress.Progress]
+"""(topic, partition) -> how far it is applied."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The events and orders that count, with their rows by table. Cold ones came past the horizon of their day."""
+    """The events and orders of a tick that count, and its records; all other rows are derived from these.
 
+    `rows` has them by table. Cold ones came past the horizon of their day; `before` and `after` say where the
+    partitions stood and stand; `forgotten` are the (topic, partition) whose memory was dropped since the tick before.
+    """
+
+    records: Records
     change: sessions.SessionChange
     orders: orders.OrderChange
     hot_events: pl.DataFrame
     hot_orders: pl.DataFrame
     rows: Mapping[str, pl.DataFrame]
+    before: Standings
+    after: Standings
+    forgotten: Collection[tuple[str, int]]
 
 
-def facts_of(
-    records: Records, memory: Memory, history: History, rules: SessionRules, horizon: timedelta, stages: Stages
-) -> Facts:
-    """Pure but for reading back what the memory does not hold."""
-    starts = records.starts
-    with stages("sessions"):
-        change = sessions.apply(
-            memory.sessions,
-            records.events,
-            lambda groups: history.events(groups, starts(USER_EVENTS)),
-            rules,
-            horizon,
-        )
-    with stages("orders"):
-        placed = orders.apply(memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS)))
-    hot_events, cold_events = _by_horizon(change.used, "event_time", horizon)
-    hot_orders, cold_orders = _by_horizon(placed.used, "order_time", horizon)
-    rows = {
-        "events_speed": hot_events.with_columns(day=utc_day("event_time")),
-        "events_cold": cold_events.with_columns(day=utc_day("event_time")),
-        "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
-        "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
-    }
-    return Facts(change, placed, hot_events, hot_orders, rows)
+class FactFold:
+    """Makes facts of records. Used by one thread at a time."""
 
+    def __init__(
+        self, client: Client, rules: SessionRules, horizon: Horizon, limits: MemoryLimits, stages: Stages
+    ) -> None:
+        self.memory = Memory(limits)
+        self._client, self._rules, self._horizon = client, rules, timedelta(days=horizon.days)
+        self._history = History(client)
+        self._stages = stages
+        self._forgotten: set[tuple[str, int]] = set()
 
-def repeated(facts: Facts) -> pl.DataFrame:
-    """Rows of `speed_duplicates`: the records that say again what is known."""
-    events = _repeated(facts.change.duplicates, USER_EVENTS, "session_id", "event_id")
-    return pl.concat([events, _repeated(facts.orders.duplicates, TRANSACTIONS, "transaction_id", "transaction_id")])
+    def steps(self, records: Records) -> Generator[Writes, None, Facts]:
+        """The writes, step for step, each to be written before the next is asked for; then the facts.
+
+        Raises what the store raised, and `WaitForPublication`.
+        """
+        self._drop_what_is_newer(records)
+        before = {(r.topic, r.partition): self._progress(r) for r in records.ranges}
+        yield self._beginnings(records, before)
+        with self._stages("restore"):
+            self._restore(records, before)
+        facts = self._fold(records, before)
+        yield of_step(FACTS, facts.rows)
+        with self._stages("remember"):
+            self.memory.take_in(facts.change, facts.orders, facts.after)
+        self._forgotten = set()
+        return facts
+
+    def forget(self, topic: str, partitions: Collection[int]) -> None:
+        """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
+        self.memory.forget(topic, partitions)
+        self._forgotten |= {(topic, partition) for partition in partitions}
+
+    def _drop_what_is_newer(self, records: Records) -> None:
+        """Where a tick does not begin where the memory ends, the memory of that partition is of no use."""
+        for tick in records.ranges:
+            known = self.memory.progress.get((tick.topic, tick.partition))
+            if known is not None and known.applied != tick.first:
+                self.forget(tick.topic, [tick.partition])
+
+    def _progress(self, tick: Range) -> progress.Progress:
+        """Where the partition stands; it is written before anything waits, so that the views know of a hole."""
+        known = self.memory.progress.get((tick.topic, tick.partition))
+        found = known or progress.stored(self._client, tick.topic, tick.epoch, tick.partition)
+        return found if found is not None and found.reaches(tick) else progress.begin(tick)
+
+    def _beginnings(self, records: Records, before: Standings) -> Writes:
+        """Where a partition begins anew past records that are gone, that is said first, and then waited for."""
+        begun = [r for r in records.ranges if self._is_fresh(r) and before[r.topic, r.partition].begins_past_records(r)]
+        rows = [progress.row(r, before[r.topic, r.partition], r.first_append_time) for r in begun]
+        return of_step((PROGRESS,), {PROGRESS: pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)})
+
+    def _restore(self, records: Records, before: Standings) -> None:
+        """What must be known of a partition when it is first read: which ids are stored, and the open sessions.
+
+        Raises `WaitForPublication` while records that its log has lost are in no published version of their day.
+        """
+        fresh = [tick for tick in records.ranges if self._is_fresh(tick)]
+        for tick in fresh:
+            holes.require_no_open_hole(self._client, tick, before[tick.topic, tick.partition])
+        of_events = [tick for tick in fresh if tick.topic == USER_EVENTS]
+        of_orders = [tick for tick in fresh if tick.topic == TRANSACTIONS]
+        if of_events:
+            stored = self._history.stored_sessions([tick.partition for tick in of_events])
+            self.memory.sessions.seen.known.add(stored)
+        if of_orders:
+            self.memory.orders.known.add(self._history.stored_orders([tick.partition for tick in of_orders]))
+        for tick in of_events:
+            self._restore_sessions(tick, before[USER_EVENTS, tick.partition].watermark)
+        self.memory.restored |= {(tick.topic, tick.partition) for tick in fresh}
+
+    def _restore_sessions(self, tick: Range, watermark: datetime | None) -> None:
+        if watermark is None:
+            return
+        stored = self._history.open_groups(tick.partition, watermark - self._rules.gap, tick.first, self.memory.room())
+        stored = stored.filter(pl.col("log_epoch") == tick.epoch)
+        sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
+
+    def _is_fresh(self, tick: Range) -> bool:
+        return (tick.topic, tick.partition) not in self.memory.restored
+
+    def _fold(self, records: Records, before: Standings) -> Facts:
+        starts, history, memory = records.starts, self._history, self.memory
+        with self._stages("sessions"):
+            change = sessions.apply(
+                memory.sessions,
+                records.events,
+                lambda groups: history.events(groups, starts(USER_EVENTS)),
+                self._rules,
+                self._horizon,
+            )
+        with self._stages("orders"):
+            placed = orders.apply(
+                memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS))
+            )
+        hot_events, cold_events = _by_horizon(change.used, "event_time", self._horizon)
+        hot_orders, cold_orders = _by_horizon(placed.used, "order_time", self._horizon)
+        rows = {
+            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
+            "events_cold": cold_events.with_columns(day=utc_day("event_time")),
+            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
+            "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
+        }
+        after, forgotten = _after(records, before), frozenset(self._forgotten)
+        return Facts(records, change, placed, hot_events, hot_orders, rows, before, after, forgotten)
 
 
 def _by_horizon(facts: pl.DataFrame, time: str, horizon: timedelta) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -66,15 +161,15 @@ def _by_horizon(facts: pl.DataFrame, time: str, horizon: timedelta) -> tuple[pl.
     return (facts.filter(~cold), facts.filter(cold)) if cold.any() else (facts, facts.clear())
 
 
-def _repeated(duplicates: pl.DataFrame, topic: str, entity: str, record: str) -> pl.DataFrame:
-    return duplicates.select(
-        pl.lit(topic).alias("topic"),
-        "log_epoch",
-        "log_partition",
-        "log_offset",
-        "append_time",
-        "tenant_id",
-        pl.col(entity).alias("entity_id"),
-        pl.col(record).alias("record_id"),
-        "first_offset",
-    )
+def _after(records: Records, before: Standings) -> Standings:
+    times = {topic: _watermarks(records, topic) for topic in {r.topic for r in records.ranges}}
+    return {
+        (r.topic, r.partition): progress.advance(before[r.topic, r.partition], r, times[r.topic].get(r.partition))
+        for r in records.ranges
+    }
+
+
+def _watermarks(records: Records, topic: str) -> dict[int, datetime]:
+    """Partition -> the greatest time of its usable records."""
+    latest = records.of(topic).group_by("log_partition").agg(pl.col(READERS[topic].time).max())
+    return dict(latest.iter_rows())

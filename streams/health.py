@@ -38,19 +38,20 @@ def status(
     logs: Mapping[str, Log],
     pending: Pending,
     ticks: TickStats,
+    waiting_for: str | None,
     stages: Mapping[str, float],
 ) -> dict[str, object]:
     """The content of `worker.json` at `now` (Unix seconds).
 
     `partitions`: per partition offsets as in `Position`, and `lag`, the records not yet written (null before the first
-    fetch). `backpressure`: whether the intake is stopped, `waiting_for`: why the last tick is being tried again;
+    fetch). `backpressure`: whether the intake is stopped, `waiting_for`: why a tick is being tried again;
     `stages`: CPU seconds by stage since the start.
     """
     return {
         "pid": os.getpid(),
         "updated_at": now,
         "backpressure": pending.full,
-        "waiting_for": ticks.waiting_for,
+        "waiting_for": waiting_for,
         "pending": {"slices": pending.slices, "records": pending.records},
         "ticks": {
             "count": ticks.ticks,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from streams.orders import ORDER_IDENTITY, OrderChange
-from streams.popularity import WindowChange, WindowMemory
 from streams.progress import Progress
 from streams.records import TRANSACTIONS, USER_EVENTS
 from streams.seen import Seen
 from streams.sessions import SessionChange, SessionMemory
 
-_LEFT = 0.75
+LEFT = 0.75
 """What an eviction leaves of a bound, so that the next one is far."""
 
 
@@ -31,13 +30,12 @@ class MemoryLimits:
 
 
 class Memory:
-    """What is known of stored events: groups of sessions, order facts, product windows, and how far all is applied."""
+    """What is known of stored facts: groups of sessions, orders, and how far all is applied."""
 
     def __init__(self, limits: MemoryLimits | None = None) -> None:
         self._limits = limits or MemoryLimits()
         self.sessions = SessionMemory()
         self.orders = Seen(ORDER_IDENTITY)
-        self.windows = WindowMemory()
         self.progress: dict[tuple[str, int], Progress] = {}
         self.restored: set[tuple[str, int]] = set()
         self._ticks = 0
@@ -45,7 +43,7 @@ class Memory:
     @property
     def bytes(self) -> int:
         """About how much memory it takes."""
-        parts = (self.sessions.seen, self.sessions.fragments, self.orders, self.windows)
+        parts = (self.sessions.seen, self.sessions.fragments, self.orders)
         return sum(part.bytes for part in parts)
 
     @property
@@ -57,22 +55,19 @@ class Memory:
         self,
         change: SessionChange,
         facts: OrderChange,
-        windows: WindowChange,
-        after: dict[tuple[str, int], Progress],
+        after: Mapping[tuple[str, int], Progress],
     ) -> None:
-        """Remembers a tick, when all of it is written."""
+        """Remembers the facts of a tick, when they are stored."""
         self._ticks += 1
         self.sessions.take_in(change.news, change.fragments, self._ticks)
         self.orders.take_in(facts.news, self._ticks)
-        self.windows.take_in(windows)
-        self.progress |= after
+        self.progress |= dict(after)
         self._evict()
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops all that is known of these partitions."""
         if topic == USER_EVENTS:
             self.sessions.keep(self.sessions.seen.of_other_partitions(partitions))
-            self.windows.forget(partitions)
         elif topic == TRANSACTIONS:
             self.orders.keep(self.orders.of_other_partitions(partitions))
         for partition in partitions:
@@ -81,15 +76,13 @@ class Memory:
 
     def room(self) -> int:
         """How many more groups of sessions fit."""
-        return max(0, int(_LEFT * self._limits.groups) - len(self.sessions.seen))
+        return max(0, int(LEFT * self._limits.groups) - len(self.sessions.seen))
 
     def _evict(self) -> None:
-        """Drops the oldest whole groups, facts and windows where a bound is exceeded."""
+        """Drops the oldest whole groups and facts where a bound is exceeded."""
         limits, groups = self._limits, self.sessions.seen
         if len(groups) > limits.groups or groups.records > limits.events:
             share = min(limits.groups / len(groups), limits.events / max(1, groups.records))
-            self.sessions.keep(groups.newest(int(_LEFT * share * len(groups))))
+            self.sessions.keep(groups.newest(int(LEFT * share * len(groups))))
         if len(self.orders) > limits.orders:
-            self.orders.keep(self.orders.newest(int(_LEFT * limits.orders)))
-        if len(self.windows) > limits.windows:
-            self.windows.keep_newest(int(_LEFT * limits.windows))
+            self.orders.keep(self.orders.newest(int(LEFT * limits.orders)))

@@ -75,13 +75,14 @@ class WindowMemory:
         """Memory taken."""
         return self._index.bytes + self._figures.nbytes + 4 * self._start.nbytes
 
-    def begin(self, watermarks: Mapping[int, int | None]) -> None:
-        """Of partitions seen for the first time no window is in memory: only those past the watermark have no counts.
+    def unknown(self, partitions: Collection[int]) -> list[int]:
+        """The partitions of which nothing was read back yet."""
+        return [partition for partition in partitions if partition not in self._floor]
 
-        `watermarks`: partition -> greatest event time applied before, ms; None if nothing was.
-        """
-        for partition, watermark in watermarks.items():
-            self._floor.setdefault(partition, _NO_TIME if watermark is None else watermark)
+    def restore(self, counts: pl.DataFrame, since: Mapping[int, int]) -> None:
+        """Takes in all stored counts (`WINDOW_COLUMNS`) of partitions from a time (ms) on; partition -> that time."""
+        self._add_windows(counts, _window_keys(counts))
+        self._floor |= {partition: start_ms - 1 for partition, start_ms in since.items()}
 
     def apply(self, events: pl.DataFrame, fetch: Callable[[pl.DataFrame], pl.DataFrame]) -> WindowChange:
         """Adds used events; `fetch` brings the stored counts (`WINDOW_COLUMNS`) of windows (`WINDOW_KEYS`)."""
@@ -102,14 +103,9 @@ class WindowMemory:
 
     def take_in(self, change: WindowChange) -> None:
         """Remembers what a written tick counted."""
-        figures = change.rows.select(_FIGURES).to_numpy()
         old, new = np.flatnonzero(change.place >= 0), np.flatnonzero(change.place < 0)
-        self._figures[change.place[old]] = figures[old]
-        self._index.add(take(change.keys, new), np.arange(len(self), len(self) + len(new)))
-        self._keys = np.append(self._keys[0], change.keys[0][new]), np.append(self._keys[1], change.keys[1][new])
-        self._figures = np.concatenate([self._figures, figures[new]])
-        self._start = np.append(self._start, change.rows["window_start"].dt.timestamp("ms").to_numpy()[new])
-        self._partition = np.append(self._partition, change.rows["log_partition"].to_numpy()[new])
+        self._figures[change.place[old]] = change.rows.select(_FIGURES).to_numpy()[old]
+        self._add_windows(change.rows[pl.Series(new)], take(change.keys, new))
 
     def forget(self, partitions: Collection[int]) -> None:
         """Drops the windows of these partitions."""
@@ -126,6 +122,13 @@ class WindowMemory:
         """Drops the windows that start at or before a time."""
         self._floor = {partition: max(floor, start_ms) for partition, floor in self._floor.items()}
         self._keep(self._start > start_ms)
+
+    def _add_windows(self, rows: pl.DataFrame, keys: Keys) -> None:
+        self._index.add(keys, np.arange(len(self), len(self) + rows.height))
+        self._keys = np.append(self._keys[0], keys[0]), np.append(self._keys[1], keys[1])
+        self._figures = np.concatenate([self._figures, rows.select(_FIGURES).to_numpy()])
+        self._start = np.append(self._start, rows["window_start"].dt.timestamp("ms").to_numpy())
+        self._partition = np.append(self._partition, rows["log_partition"].to_numpy())
 
     def _keep(self, kept: Flags) -> None:
         self._keys = take(self._keys, kept)

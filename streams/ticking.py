@@ -1,41 +1,48 @@
 """The tick: every so often, all pending slices of all partitions go to the engine at once."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
-from random import Random
-from typing import Protocol
+from __future__ import annotations
 
-from streams.errors import TickFailed, TickStuck
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
 from streams.ledger import Ledger, TopicPartition
 from streams.pending import Delivery, Pending
 from streams.slices import Slice
-from streams.thread import CallThreads
-
-log = logging.getLogger(__name__)
+from streams.trying import Patience, Trying
 
 IDLE_SECONDS = 0.5
 _LOOK_SECONDS = 0.05
 
+Begun = TypeVar("Begun")
 
-class Engine(Protocol):
-    """Turns slices into rows. Its methods are called from one thread, one at a time."""
 
-    def tick(self, slices: Sequence[Slice]) -> None:
-        """Process slices, of a partition in offset order, and write all rows and at last the progress.
+class Engine(Protocol[Begun]):
+    """Turns slices into rows, in two halves: one begins while the one before it is finished.
 
-        Whatever it raises means "not written": the same slices come again, or any other cut of them after a restart.
-        What time mends (a store that does not answer) is tried again without end, anything else a few times.
-        """
+    What a half raises means "not done": it is done again, or after a restart the same slices come in any other cut.
+    What time mends (a store that does not answer) is tried again without end, anything else a few times.
+    """
+
+    def begin(self, slices: Sequence[Slice]) -> Begun:
+        """The first half, of slices that are of a partition in offset order. Called from one thread."""
+
+    def finish(self, begun: Begun) -> None:
+        """The second half, in the order of the first ones: write all rows and at last the progress. From one thread."""
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
-        """Drop the memory of these partitions: they were lost, or are read again from the committed offset."""
+        """Drop the memory of these partitions: they were lost, or are read again from the committed offset.
+
+        Called from the thread that begins.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class TickPolicy:
-    """Times in seconds. `attempts` bounds the tries of a tick that fails for another reason than a missing store.
+    """Times in seconds.
 
     A tick begins `interval` after the one before. Part of what it costs is the same for few records and many, so while
     fewer than `enough` wait, ticks may take no more than the `share` of the time, nor come later than `longest`.
@@ -45,18 +52,14 @@ class TickPolicy:
     share: float = 0.8
     longest: float = 1.0
     enough: int = 40_000
-    attempts: int = 5
-    backoff_first: float = 0.1
-    backoff_most: float = 5.0
-    deadline: float = 600.0
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True)
 class TickStats:
     """Since the start of the worker.
 
-    `last_at` (Unix seconds) is when the last tick ended, `last_seconds` how long it took, `waiting_for` why the present
-    one is tried again.
+    `last_at` (Unix seconds) is when the last tick ended, `last_seconds` how long it took.
     """
 
     ticks: int = 0
@@ -64,19 +67,18 @@ class TickStats:
     records: int = 0
     last_at: float | None = None
     last_seconds: float = 0.0
-    waiting_for: str | None = None
 
 
-class Ticker:
+class Ticker(Generic[Begun]):
     """Runs the ticks, and after each marks its slices as written. Used from the event loop only.
 
     `sleep` returns early when the worker is to stop, which `should_stop` tells. `clock` gives Unix seconds.
-    `waits` are the errors that time mends: a tick that raises one is tried again without end.
+    `waits` are the errors that time mends.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine[Begun],
         ledger: Ledger,
         pending: Pending,
         policy: TickPolicy,
@@ -89,11 +91,16 @@ class Ticker:
     ) -> None:
         self.stats = TickStats()
         self._engine, self._ledger, self._pending, self._policy = engine, ledger, pending, policy
-        self._should_stop, self._sleep, self._clock, self._random = should_stop, sleep, clock, random
-        self._waits = waits
-        self._thread = CallThreads("ticks")
+        self._should_stop, self._sleep, self._clock = should_stop, sleep, clock
+        self._begins = Trying("the first half", policy.patience, waits, sleep, random)
+        self._finishes = Trying("the second half", policy.patience, waits, sleep, random)
+        self._finishing: asyncio.Future[None] | None = None
         self._to_forget: set[TopicPartition] = set()
-        self._running: asyncio.Future[None] | None = None
+
+    @property
+    def waiting_for(self) -> str | None:
+        """Why the present tick is tried again."""
+        return self._finishes.waiting_for or self._begins.waiting_for
 
     def lost(self, partitions: Collection[TopicPartition]) -> None:
         """Drop what waits of these partitions; the engine forgets them before its next tick."""
@@ -101,9 +108,8 @@ class Ticker:
         self._to_forget.update(partitions)
 
     async def settle(self, timeout: float) -> None:
-        """Wait for the tick that is being written, at most so many seconds."""
-        if self._running is not None:
-            await asyncio.wait({self._running}, timeout=timeout)
+        """Wait for what is being written, at most so many seconds."""
+        await asyncio.gather(self._begins.settle(timeout), self._finishes.settle(timeout))
 
     async def run(self) -> None:
         """Tick until the worker stops.
@@ -111,11 +117,13 @@ class Ticker:
         Raises TickFailed or TickStuck if slices cannot be processed: they are never skipped.
         """
         while not self._should_stop():
+            self._look_at_the_second_half()
             if not await self._pending.arrival(IDLE_SECONDS) and not self._to_forget:
                 continue
             started = self._clock()
-            await self._write(self._pending.take())
+            await self._begin(self._pending.take(), started)
             await self._rest(started)
+        await self._finished()
 
     async def _rest(self, started: float) -> None:
         took, policy = self._clock() - started, self._policy
@@ -127,57 +135,53 @@ class Ticker:
                 return
             await self._sleep(min(left, _LOOK_SECONDS))
 
-    async def _write(self, batch: list[Delivery]) -> None:
-        waits, failures = 0, 0
+    async def _begin(self, batch: list[Delivery], started: float) -> None:
+        """The first half, and then, when the tick before is finished, the second, which is not waited for."""
+        begun: list[Begun] = []
         while not self._should_stop():
             batch = [d for d in batch if self._ledger.holds(d.item, d.generation)]
-            error = await self._attempt(batch)
-            self.stats.waiting_for = None if error is None else str(error) or repr(error)
+            slices = [d.item for d in batch]
+            forgotten, self._to_forget = self._to_forget, set()
+            error = await self._begins.attempt(partial(self._call_begin, slices, forgotten), begun.extend, slices)
             if error is None:
-                return
-            if not isinstance(error, self._waits):
-                failures += 1
-            if failures >= self._policy.attempts:
-                raise TickFailed([d.item for d in batch], failures, repr(error)) from error
-            waits += 1
-            log.warning("tick of %d slices is tried again: %s", len(batch), self.stats.waiting_for)
-            await self._sleep(self._backoff(waits))
+                break
+            self._to_forget |= forgotten
+            self._look_at_the_second_half()
+            await self._begins.rest(error, slices)
+        await self._finished()
+        for one in begun:
+            self._finishing = asyncio.ensure_future(self._finish(batch, one, started))
 
-    async def _attempt(self, batch: list[Delivery]) -> BaseException | None:
-        slices = [d.item for d in batch]
-        forgotten, self._to_forget = self._to_forget, set()
-        started = self._clock()
-        running = asyncio.wrap_future(self._thread.call(lambda: self._call_engine(slices, forgotten)))
-        running.add_done_callback(lambda done: self._ended(done, batch, forgotten, started))
-        self._running = running
-        done, _ = await asyncio.wait({running}, timeout=self._policy.deadline)
-        if not done:
-            raise TickStuck(slices, self._policy.deadline)
-        return running.exception()
-
-    def _call_engine(self, slices: list[Slice], forgotten: set[TopicPartition]) -> None:
+    def _call_begin(self, slices: Sequence[Slice], forgotten: Collection[TopicPartition]) -> list[Begun]:
         for topic in sorted({topic for topic, _ in forgotten}):
             self._engine.forget(topic, sorted(p for t, p in forgotten if t == topic))
-        if slices:
-            self._engine.tick(slices)
+        return [self._engine.begin(slices)] if slices else []
 
-    def _ended(
-        self, done: asyncio.Future[None], batch: list[Delivery], forgotten: set[TopicPartition], started: float
-    ) -> None:
-        self._running = None
-        if done.exception() is not None:
-            self._to_forget |= forgotten
-            return
+    async def _finish(self, batch: list[Delivery], begun: Begun, started: float) -> None:
+        slices = [d.item for d in batch]
+        while True:
+            error = await self._finishes.attempt(
+                lambda: self._engine.finish(begun), lambda _: self._written(batch, started), slices
+            )
+            if error is None or self._should_stop():
+                return
+            await self._finishes.rest(error, slices)
+
+    def _written(self, batch: list[Delivery], started: float) -> None:
         for delivery in batch:
             self._ledger.written(delivery.item, delivery.generation)
-        if batch:
-            self.stats.ticks += 1
-            self.stats.slices += len(batch)
-            self.stats.records += sum(len(d.item.offsets) for d in batch)
-            self.stats.last_at = self._clock()
-            self.stats.last_seconds = self.stats.last_at - started
+        self.stats.ticks += 1
+        self.stats.slices += len(batch)
+        self.stats.records += sum(len(d.item.offsets) for d in batch)
+        self.stats.last_at = self._clock()
+        self.stats.last_seconds = self.stats.last_at - started
 
-    def _backoff(self, waits: int) -> float:
-        """Doubles up to the most; jitter over its upper half, so that workers do not knock all at once."""
-        longest = min(self._policy.backoff_most, self._policy.backoff_first * 2.0 ** min(waits, 30))
-        return longest * self._random.uniform(0.5, 1.0)
+    def _look_at_the_second_half(self) -> None:
+        """Raises what ended it, without waiting for it."""
+        if self._finishing is not None and self._finishing.done():
+            self._finishing.result()
+
+    async def _finished(self) -> None:
+        """Returns when the tick before is finished; raises what ended it."""
+        if self._finishing is not None:
+            await self._finishing

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 PROGRESS = "speed_progress"
-WRITE_ORDER = (
-    ("events_speed", "events_cold", "orders_speed", "orders_cold"),
-    (
-        "speed_sessions",
-        "speed_products",
-        "speed_duplicates",
-        "speed_dead_letters",
-        "speed_reach",
-        "speed_sightings",
-        "speed_alerts",
-        "speed_profiles",
-        "speed_inventory",
-        "speed_tickets",
-        "speed_signals",
-    ),
-    (PROGRESS,),
+FACTS = ("events_speed", "events_cold", "orders_speed", "orders_cold")
+OF_THE_TICK = (
+    "speed_sessions",
+    "speed_duplicates",
+    "speed_dead_letters",
+    "speed_reach",
+    "speed_profiles",
+    "speed_inventory",
+    "speed_tickets",
+    "speed_signals",
 )
+"""What follows from the facts and the sessions as the first half of a tick knows them."""
+OF_HISTORY = ("speed_products", "speed_sightings", "speed_alerts")
+"""What the second half of a tick derives, with what it knows of earlier ones."""
+
+WRITE_ORDER = (FACTS, (*OF_THE_TICK, *OF_HISTORY), (PROGRESS,))
 """Facts first, since all other rows are derived from them; progress last, since it says that the rest is there.
 Between tables of one step there is no order: none of them says anything about another."""
 
@@ -37,14 +36,9 @@ class Write:
     rows: pl.DataFrame
 
 
-def says_the_rest_is_there(writes: Sequence[Write]) -> bool:
-    """Whether these are the progress, before which all else must be written."""
-    return any(write.table == PROGRESS for write in writes)
+Writes = Sequence[Write]
 
 
-def in_order(rows: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Write, ...]]:
-    """Step for step of `WRITE_ORDER`, the writes that have rows."""
-    for tables in WRITE_ORDER:
-        writes = tuple(Write(table, rows[table]) for table in tables if table in rows and rows[table].height)
-        if writes:
-            yield writes
+def of_step(tables: Sequence[str], rows: Mapping[str, pl.DataFrame]) -> Writes:
+    """The writes of these tables that have rows."""
+    return [Write(table, rows[table]) for table in tables if table in rows and rows[table].height]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed, wait
 from contextlib import contextmanager
@@ -27,20 +26,23 @@ class Writer:
 
     @contextmanager
     def __call__(self, writes: Sequence[Write]) -> Iterator[Iterator[Write]]:
-        """Begins to write; in the block are the writes, each when its rows are acknowledged, or what an insert raised.
+        """Begins to write; in the block are the writes, each when its rows are acknowledged.
 
-        The block ends when all inserts have: none is left to write while the tick is tried again.
+        The block ends when all inserts have, and raises what one of them raised: none is left to write while the tick
+        is tried again.
         """
         running = {self._threads.call(partial(self._insert, write)): write for write in writes}
         try:
             yield _acknowledged(running)
         finally:
             wait(running)
+        for ended in running:
+            ended.result()
 
     def _insert(self, write: Write) -> None:
         client = self._idle.get()
         try:
-            with self._stages(f"insert {write.table}", time.thread_time):
+            with self._stages(f"insert {write.table}"):
                 insert(client, write.table, write.rows)
         finally:
             self._idle.put(client)

@@ -39,6 +39,7 @@ from schemas.topics import TRANSACTIONS, USER_EVENTS
 from streams import sessions
 from streams.intake import Intake
 from streams.memory import Memory, MemoryLimits
+from streams.popularity import WindowMemory
 from streams.sessions import STATE_COLUMNS
 from streams.slices import Slice
 from streams.stages import Stages
@@ -93,8 +94,8 @@ class Fold:
     """The worker's decode and folds over its memory; the store is taken to be empty."""
 
     def __init__(self) -> None:
-        self.stages = Stages()
-        self.memory = Memory(MemoryLimits(4_000_000, 40_000_000, 1_000_000, 4_000_000))
+        self.stages = Stages(time.process_time)
+        self.memory, self.windows = Memory(MemoryLimits(4_000_000, 40_000_000, 1_000_000)), WindowMemory()
         self._intake, self._rules = Intake(_schema), SessionRules()
         self._horizon = timedelta(days=Horizon(7).days)
 
@@ -107,10 +108,10 @@ class Fold:
             nothing = empty(STATE_COLUMNS)
             change = sessions.apply(memory.sessions, records.events, lambda _: nothing, self._rules, self._horizon)
         with stages("products"):
-            windows = memory.windows.apply(change.used, lambda missing: missing)
+            counted = self.windows.apply(change.used, lambda missing: missing)
         with stages("remember"):
             memory.sessions.take_in(change.news, change.fragments, memory.stamp)
-            memory.windows.take_in(windows)
+            self.windows.take_in(counted)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def run(size: WorkloadSize, per_tick: int, part: Part = Part()) -> dict[str, Any
         "events_per_cpu_second": round(measured / sum(fold.stages.values())),
         "cpu_us": {**spent, "all": round(sum(spent.values()), 3)},
         "groups_in_memory": len(fold.memory.sessions.seen),
-        "memory_mib": fold.memory.bytes >> 20,
+        "memory_mib": (fold.memory.bytes + fold.windows.bytes) >> 20,
         "process_mib": (psutil.Process().memory_info().rss - resident) >> 20,
         "load": os.getloadavg()[0],
     }

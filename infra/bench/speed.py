@@ -127,7 +127,7 @@ def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, A
         stages = {name: used - before.get(name, 0.0) for name, used in _stages(settings).items()}
         memory = max(process.memory_info().rss for process in running) >> 20
     events = made["events"]
-    stages["fetch and rest"] = cpu["worker"] - sum(stages.values())
+    stages["polars, fetch and rest"] = cpu["worker"] - sum(stages.values())
     return {
         "events_per_second": round(events / (ended - made["began"])),
         "produced_per_second": round(events / made["seconds"]),

@@ -38,7 +38,10 @@ class NoOp:
         self.ages: list[float] = []
         self.bulk_done, self.all_done = threading.Event(), threading.Event()
 
-    def tick(self, slices: Sequence[Slice]) -> None:
+    def begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
+        return slices
+
+    def finish(self, slices: Sequence[Slice]) -> None:
         now = time.time()
         if self.records >= self.bulk:
             self.ages += [now * 1000 - age for s in slices for age in s.append_times]

@@ -13,7 +13,7 @@ from batch import publish
 from batch.coverage import Coverage, Landing
 from schemas.lateness import is_publishable
 from serving.merged import STATE, statements
-from streams import counts, engine, holes, restore, sessions
+from streams import counts, derived, holes, restore, sessions
 from streams.counts import Standing
 from streams.restore import History
 from tests.merge import lake, world
@@ -64,7 +64,7 @@ def restart_below_commit(store: Store) -> Iterator[None]:
 
 def counts_below_commit(store: Store) -> AbstractContextManager[object]:
     """The newest row of a window is believed, also one that was written past the committed offset."""
-    return patch.object(engine, "Standing", lambda start, hole_until: Standing(1 << 60, hole_until))
+    return patch.object(derived, "Standing", lambda start, hole_until: Standing(1 << 60, hole_until))
 
 
 @contextmanager

@@ -23,10 +23,11 @@ from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
 from schemas.tables.lake import to_arrow
 from streams.engine import Engine
+from streams.facts import Facts
 from streams.holes import WaitForPublication
 from streams.records import Range, Records
 from streams.slices import Slice
-from streams.writes import Write, says_the_rest_is_there
+from streams.writes import Writes
 from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
 from tests.merge.lake import Lake
 from tests.merge.log import EVENT_LOGS, LOGS, ORDER_LOG, TheLog
@@ -47,44 +48,64 @@ def _no_slices(slices: Sequence[Slice]) -> Records:
 
 
 class Worker:
-    """A worker: its engine, its position in each partition, and the tick it is in the middle of."""
+    """A worker: its engine, its position in each partition, and the ticks that it is in the middle of.
+
+    While the second half of one is written, the first of the next may be.
+    """
 
     acks_first = False
     """Whether the offsets are committed before the rows are written, which is wrong."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.engine = Engine(world.store.client, _no_slices, RULES, HORIZON)
+        self.engine = Engine((world.store.client, world.store.client), _no_slices, RULES, HORIZON)
         self.position = dict(world.committed)
         self.incarnation = world.incarnation
         self.zombie = False
-        self.doing: Iterator[str] | None = None
+        self.beginning: Iterator[str] | None = None
+        self.begun: Iterator[str] | None = None
+        self.finishing: Iterator[str] | None = None
 
-    def tick(self, rng: random.Random) -> Iterator[str]:
-        """One tick; yields before every atomic write, so that a crash or a zombie can come between any two."""
+    @property
+    def is_idle(self) -> bool:
+        return not (self.beginning or self.begun or self.finishing)
+
+    def begin(self, rng: random.Random) -> Iterator[str]:
+        """The first half of a tick; yields before every atomic write, so that a crash or a zombie can come between."""
         taken = {log: self._slice(log, rng.choice([0, 1, 1, 2, 3, 9, 99])) for log in LOGS}
         if not any(taken.values()):
             return
         records = self._records(taken)
+        reached = {log: self.position[log] + len(part) for log, part in taken.items()}
         if self.acks_first:
-            self._commit(taken)
+            self._commit(reached)
+        steps = self.engine.facts.steps(records)
         try:
-            steps = self.engine.steps(records)
-            for writes in rng.choice([steps, _one_ahead(steps)]):
-                for write in rng.sample(writes, len(writes)):
-                    for rows in _atomic_parts(write.rows, rng):
-                        yield write.table
-                        self.world.write(write.table, rows, self)
+            while True:
+                yield from self._written(next(steps), rng)
         except WaitForPublication:
             return
-        for log, part in taken.items():
-            self.position[log] += len(part)
-        yield "commit"
-        self._commit({})
+        except StopIteration as ended:
+            self.position = reached
+            self.begun = self.finish(ended.value, reached, rng)
 
-    def _commit(self, ahead: dict[Log, list[LogRecord]]) -> None:
+    def finish(self, facts: Facts, reached: dict[Log, int], rng: random.Random) -> Iterator[str]:
+        """The second half, and the commit."""
+        steps = self.engine.derivation.steps(facts)
+        for writes in rng.choice([steps, _side_by_side(steps)]):
+            yield from self._written(writes, rng)
+        yield "commit"
+        self._commit(reached)
+
+    def _written(self, writes: Writes, rng: random.Random) -> Iterator[str]:
+        for write in rng.sample(writes, len(writes)):
+            for rows in _atomic_parts(write.rows, rng):
+                yield write.table
+                self.world.write(write.table, rows, self)
+
+    def _commit(self, reached: dict[Log, int]) -> None:
         if not self.zombie and self.incarnation == self.world.incarnation:
-            self.world.committed = {log: self.position[log] + len(ahead.get(log, ())) for log in LOGS}
+            self.world.committed = dict(reached)
 
     def _slice(self, log: Log, limit: int) -> list[LogRecord]:
         records = self.world.log.records[log]
@@ -112,20 +133,29 @@ class Worker:
         return Records(ranges, event_frame(every), order_frame(every), dead_letter_frame(every))
 
     def step(self, rng: random.Random, steps: int) -> None:
-        for _ in range(steps):
-            self.doing = self.doing or self.tick(rng)
-            if next(self.doing, None) is None:
-                self.doing = None
+        """So many steps, or until a tick is finished or there is nothing to begin."""
+        while steps:
+            if self.finishing is None:
+                self.finishing, self.begun = self.begun, None
+            if self.finishing is None or (self.begun is None and rng.choice([True, False])):
+                self.beginning = self.beginning or self.begin(rng)
+                if next(self.beginning, None):
+                    steps -= 1
+                    continue
+                self.beginning = None
+                if self.is_idle:
+                    return
+            elif next(self.finishing, None):
+                steps -= 1
+            else:
+                self.finishing = None
                 return
 
 
-def _one_ahead(steps: Iterator[Sequence[Write]]) -> Iterator[Sequence[Write]]:
-    """Each step when the next one is derived already, save after the last, as `Engine.tick` does it."""
-    writes: Sequence[Write] = next(steps)
-    while writes:
-        upcoming = () if says_the_rest_is_there(writes) else next(steps)
-        yield writes
-        writes = upcoming or next(steps, ())
+def _side_by_side(steps: Iterator[Writes]) -> Iterator[Writes]:
+    """What is of the tick and what is of history are written at once, as `Engine.finish` does it."""
+    yield [*next(steps), *next(steps)]
+    yield from steps
 
 
 def _atomic_parts(rows: pl.DataFrame, rng: random.Random) -> list[pl.DataFrame]:
@@ -178,7 +208,7 @@ class World:
         self.log.advance(rng)
 
     def tick(self, rng: random.Random) -> None:
-        if self.worker.doing:
+        if not self.worker.is_idle:
             self.worker.step(rng, 999)
         self.worker.step(rng, 999)
 
@@ -199,13 +229,14 @@ class World:
             rng.choice(self.zombies).step(rng, rng.randint(1, 7))
 
     def evict(self, rng: random.Random) -> None:
+        """Each half forgets some of what it knows, between its ticks."""
         worker = rng.choice([self.worker, *self.zombies])
-        if worker.doing:
-            return
-        memory = worker.engine.memory
-        memory.sessions.keep(np.array([rng.random() < 0.5 for _ in range(len(memory.sessions.seen))], np.bool_))
-        memory.orders.keep(np.array([rng.random() < 0.5 for _ in range(len(memory.orders))], np.bool_))
-        memory.windows.keep_newest(len(memory.windows) // 2)
+        memory, windows = worker.engine.facts.memory, worker.engine.derivation.windows
+        if not worker.beginning:
+            memory.sessions.keep(np.array([rng.random() < 0.5 for _ in range(len(memory.sessions.seen))], np.bool_))
+            memory.orders.keep(np.array([rng.random() < 0.5 for _ in range(len(memory.orders))], np.bool_))
+        if not worker.finishing:
+            windows.keep_newest(len(windows) // 2)
 
     def land(self, rng: random.Random) -> None:
         for lake in self.lakes.values():
@@ -319,16 +350,16 @@ class World:
         self.worker.step(rng, 999)
         idle = 0
         while idle < PATIENCE:
-            if not self.worker.doing and all(self.worker.position[log] == len(self.log.records[log]) for log in LOGS):
+            if self.worker.is_idle and all(self.worker.position[log] == len(self.log.records[log]) for log in LOGS):
                 return True
             before = dict(self.worker.position)
             self.worker.step(rng, 999)
-            idle = idle + 1 if before == self.worker.position and not self.worker.doing else 0
+            idle = idle + 1 if before == self.worker.position and self.worker.is_idle else 0
         return False
 
     def is_settled(self) -> bool:
         """Whether nothing in the store lies past what the worker says it has applied."""
-        return self.worker.doing is None and all(self.worker.position[log] >= self.written[log] for log in LOGS)
+        return self.worker.is_idle and all(self.worker.position[log] >= self.written[log] for log in LOGS)
 
 
 def _is_of_orders(table: str, rows: pl.DataFrame) -> bool:

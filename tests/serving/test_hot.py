@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -20,6 +19,7 @@ from streams.engine import Engine
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from tests.merge.frames import event_frame, order_frame
 from tests.merge.store import BATCH, SPEED, Store
+from tests.merge.ticks import writes
 from tests.oracle.log import event, order
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -100,9 +100,9 @@ def test_views_over_what_the_engine_wrote(store: Store) -> None:
         order(3, "2026-03-01 11:59", 500, currency="JPY", user="ann", append="2026-03-01 12:00"),
     ]
     ranges = (Range(USER_EVENTS, 1, 0, 0, 4, NOON, NOON), Range(TRANSACTIONS, 1, 0, 0, 4, NOON, NOON))
-    worker = Engine(store.client, lambda _: pytest.fail("not asked"), SessionRules(), Horizon(7))
+    worker = Engine((store.client, store.client), lambda _: pytest.fail("not asked"), SessionRules(), Horizon(7))
     records = Records(ranges, event_frame(events), order_frame(orders), pl.DataFrame())
-    for write in chain.from_iterable(worker.steps(records)):
+    for write in writes(worker, records):
         insert(store.client, write.table, write.rows)
 
     active = store.rows("SELECT session_id FROM active_sessions ORDER BY session_id")

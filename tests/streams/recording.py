@@ -30,10 +30,13 @@ class RecordingEngine:
         self._path, self._worker = path, worker
         self._records = open_records(path)
 
-    def tick(self, slices: Sequence[Slice]) -> None:
+    def begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
         self._fail()
+        return slices
+
+    def finish(self, begun: Sequence[Slice]) -> None:
         self._records.execute("BEGIN IMMEDIATE")
-        for s in slices:
+        for s in begun:
             where = self._worker, s.topic, s.partition
             columns = zip(s.offsets, s.append_times, s.keys, s.values, strict=True)
             self._records.executemany("INSERT INTO seen VALUES (?,?,?,?,?,?,?)", [(*where, *row) for row in columns])

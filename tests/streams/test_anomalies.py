@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 
 import polars as pl
 import pytest
@@ -21,6 +20,7 @@ from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.slices import Slice
 from tests.merge.frames import event_frame, order_frame
 from tests.merge.store import BATCH, SPEED, Store
+from tests.merge.ticks import writes
 from tests.oracle.log import event, order
 from tests.oracle.records import LogRecord
 
@@ -33,7 +33,7 @@ def _no_slices(slices: Sequence[Slice]) -> Records:
 
 
 def engine(store: Store) -> Engine:
-    return Engine(store.client, _no_slices, SessionRules(), Horizon(7), alert_rules=RULES)
+    return Engine((store.client, store.client), _no_slices, SessionRules(), Horizon(7), alert_rules=RULES)
 
 
 def span(topic: str, rows: int, first: int) -> Range:
@@ -43,7 +43,7 @@ def span(topic: str, rows: int, first: int) -> Range:
 def apply(store: Store, worker: Engine, records: Records, until: int | None = None) -> dict[str, pl.DataFrame]:
     """One tick; `until` writes only so many tables of it, as a worker that dies then."""
     written = {}
-    for number, write in enumerate(chain.from_iterable(worker.steps(records))):
+    for number, write in enumerate(writes(worker, records)):
         if until is not None and number >= until:
             break
         insert(store.client, write.table, write.rows)
@@ -143,7 +143,7 @@ def test_an_hour_without_the_usual_traffic_is_told_once_all_partitions_have_pass
 ) -> None:
     store.clear(SPEED + BATCH)
     rules = AlertRules(traffic_floor=20)
-    worker = Engine(store.client, _no_slices, SessionRules(), Horizon(7), alert_rules=rules)
+    worker = Engine((store.client, store.client), _no_slices, SessionRules(), Horizon(7), alert_rules=rules)
     offset, told = 0, []
     for hour, count in ((1, 50), (2, 52), (3, 49), (4, 50), (5, 51), (6, 50), (7, 50), (8, 5), (9, 50), (10, 50)):
         log = hour_of_events(offset, hour, count)
@@ -153,7 +153,7 @@ def test_an_hour_without_the_usual_traffic_is_told_once_all_partitions_have_pass
         told += written.get("speed_alerts", pl.DataFrame({"window_start": []}))["window_start"].to_list()
         offset += count
         if restart:
-            worker = Engine(store.client, _no_slices, SessionRules(), Horizon(7), alert_rules=rules)
+            worker = Engine((store.client, store.client), _no_slices, SessionRules(), Horizon(7), alert_rules=rules)
     assert told == [NOW.replace(hour=8)]
     [alert] = store.rows("SELECT * FROM speed_alerts FINAL")
     assert (alert["entity"], alert["observed"], dict(alert["evidence"])["usual"]) == ("default", 5.0, "50")

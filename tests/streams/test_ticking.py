@@ -11,21 +11,32 @@ from streams.ledger import Committable, Ledger
 from streams.pending import Delivery, Pending, PendingLimits
 from streams.slices import Slice
 from streams.ticking import Ticker, TickPolicy
+from streams.trying import Patience
 from tests.streams.test_ledger import part
 
 
 class Scripted:
-    """An engine that notes its calls; `outcomes` are raised one after the other, None meaning success."""
+    """An engine that notes the calls of one half, which raises `outcomes` one after the other; None means success."""
 
-    def __init__(self, *outcomes: Exception | None) -> None:
+    def __init__(self, *outcomes: Exception | None, half: str = "begin") -> None:
         self.outcomes = list(outcomes)
+        self.half = half
         self.calls: list[object] = []
         self.gate = threading.Event()
         self.gate.set()
         self.threads: set[int] = set()
         self.on_tick: Callable[[], None] = lambda: None
 
-    def tick(self, slices: Sequence[Slice]) -> None:
+    def begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
+        self._play("begin", slices)
+        return slices
+
+    def finish(self, begun: Sequence[Slice]) -> None:
+        self._play("finish", begun)
+
+    def _play(self, half: str, slices: Sequence[Slice]) -> None:
+        if half != self.half:
+            return
         self.threads.add(threading.get_ident())
         self.on_tick()
         self.calls.append([(s.partition, s.first_offset) for s in slices])
@@ -40,7 +51,7 @@ class Scripted:
 class Bench:
     """A ticker whose time is its sleeps: it stops after so many."""
 
-    def __init__(self, engine: Scripted, sleeps: int, **policy: Any) -> None:
+    def __init__(self, engine: Scripted, sleeps: int, patience: dict[str, float] | None = None, **policy: Any) -> None:
         self.slept: list[float] = []
         self.now = 0.0
         self.ledger = Ledger()
@@ -51,7 +62,7 @@ class Bench:
             engine,
             self.ledger,
             self.pending,
-            TickPolicy(attempts=3, **policy),
+            TickPolicy(patience=Patience(attempts=3, **(patience or {})), **policy),
             should_stop=lambda: len(self.slept) >= self._sleeps,
             sleep=self._sleep,
             clock=lambda: self.now,
@@ -82,20 +93,22 @@ async def test_one_tick_takes_the_slices_of_all_partitions() -> None:
     assert threading.get_ident() not in engine.threads
 
 
-async def test_a_sink_that_is_down_is_waited_for_beyond_the_bound_of_failures() -> None:
-    engine = Scripted(*[ConnectionError("down")] * 20)
-    bench = Bench(engine, sleeps=21, backoff_first=1.0, backoff_most=8.0)
+@pytest.mark.parametrize("half", ["begin", "finish"])
+async def test_a_sink_that_is_down_is_waited_for_beyond_the_bound_of_failures(half: str) -> None:
+    engine = Scripted(*[ConnectionError("down")] * 20, half=half)
+    bench = Bench(engine, sleeps=21, patience={"backoff_first": 1.0, "backoff_most": 8.0})
     await bench.deliver(0, 3)
     await bench.ticker.run()
     assert engine.calls == [[(0, 0)]] * 21
     assert bench.ledger.committable(("events", 0)) == Committable(3, 2)
-    assert bench.ticker.stats.waiting_for is None
+    assert bench.ticker.waiting_for is None
     assert all(4.0 <= seconds <= 8.0 for seconds in bench.slept[5:20])
     assert len(set(bench.slept[5:20])) > 1
 
 
-async def test_a_tick_that_keeps_failing_ends_the_worker_and_names_the_slices() -> None:
-    bench = Bench(Scripted(*[ValueError("bug")] * 3), sleeps=100)
+@pytest.mark.parametrize("half", ["begin", "finish"])
+async def test_a_tick_that_keeps_failing_ends_the_worker_and_names_the_slices(half: str) -> None:
+    bench = Bench(Scripted(*[ValueError("bug")] * 3, half=half), sleeps=100)
     await bench.deliver(0, 3)
     with pytest.raises(TickFailed, match=r"events/0\[0\.\.3\)") as failed:
         await bench.ticker.run()
@@ -104,10 +117,11 @@ async def test_a_tick_that_keeps_failing_ends_the_worker_and_names_the_slices() 
     assert bench.ledger.committable(("events", 0)) is None
 
 
-async def test_a_tick_that_hangs_ends_the_worker() -> None:
-    engine = Scripted()
+@pytest.mark.parametrize("half", ["begin", "finish"])
+async def test_a_tick_that_hangs_ends_the_worker(half: str) -> None:
+    engine = Scripted(half=half)
     engine.gate.clear()
-    bench = Bench(engine, sleeps=1, deadline=0.01)
+    bench = Bench(engine, sleeps=1, patience={"deadline": 0.01})
     await bench.deliver(0, 3)
     with pytest.raises(TickStuck, match=r"events/0\[0\.\.3\)"):
         await bench.ticker.run()
@@ -139,6 +153,44 @@ async def test_slow_ticks_leave_time_to_others_until_many_records_wait(waiting: 
     assert began[0] == begins
 
 
+async def test_a_tick_begins_while_the_one_before_is_finished_and_no_further() -> None:
+    engine = Scripted(half="finish")
+    engine.gate.clear()
+    begun: list[int] = []
+
+    class Noting(Scripted):
+        def begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
+            begun.append(slices[0].first_offset)
+            return slices
+
+        finish = engine.finish
+
+    bench = Bench(Noting(), sleeps=100)
+    running = asyncio.create_task(bench.ticker.run())
+    for first in (0, 1, 2):
+        await bench.deliver(first, first + 1)
+        await asyncio.sleep(0.05)
+    assert (begun, engine.calls) == ([0, 1], [[(0, 0)]])
+    assert bench.ledger.committable(("events", 0)) is None
+    engine.gate.set()
+    while engine.calls != [[(0, 0)], [(0, 1)], [(0, 2)]]:
+        await asyncio.sleep(0.001)
+    await bench.ticker.settle(10)
+    assert (begun, bench.ledger.committable(("events", 0))) == ([0, 1, 2], Committable(3, 2))
+    running.cancel()
+
+
+async def test_what_began_is_not_begun_again_when_its_second_half_fails() -> None:
+    engine = Scripted(ConnectionError("down"), half="finish")
+    first = Scripted()
+    engine.begin = first.begin  # type: ignore[method-assign]
+    bench = Bench(engine, sleeps=2)
+    await bench.deliver(0, 3)
+    await bench.ticker.run()
+    assert (first.calls, engine.calls) == ([[(0, 0)]], [[(0, 0)]] * 2)
+    assert bench.ledger.committable(("events", 0)) == Committable(3, 2)
+
+
 async def test_a_lost_partition_is_forgotten_before_the_next_tick() -> None:
     engine = Scripted()
     bench = Bench(engine, sleeps=1)
@@ -167,7 +219,7 @@ async def test_a_failed_tick_is_not_tried_again_for_a_partition_that_was_lost() 
 
 
 async def test_a_tick_that_ends_after_its_partition_was_lost_commits_nothing() -> None:
-    engine = Scripted()
+    engine = Scripted(half="finish")
     engine.gate.clear()
     bench = Bench(engine, sleeps=1)
     await bench.deliver(0, 3)

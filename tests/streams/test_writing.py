@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from streams.progress import PROGRESS_COLUMNS, advance, begin, row
 from streams.records import Range
 from streams.stages import Stages
-from streams.writes import Write, in_order
+from streams.writes import Write, of_step
 from streams.writing import Writer
 from tests.merge.store import Store
 
@@ -44,13 +44,12 @@ def test_an_insert_that_failed_is_raised_when_the_others_have_ended(store: Store
     assert partitions(store) == [1]
 
 
-def test_facts_come_first_and_the_progress_last() -> None:
-    rows = {write.table: write.rows for write in (GOOD, BAD)} | {
-        "events_speed": BAD.rows,
-        "orders_speed": pl.DataFrame(),
-    }
-    assert [[write.table for write in step] for step in in_order(rows)] == [
-        ["events_speed"],
-        ["speed_reach"],
-        ["speed_progress"],
-    ]
+def test_an_insert_that_failed_is_raised_also_where_nobody_asks(store: Store) -> None:
+    writer = Writer([store.client], Stages())
+    with pytest.raises(DatabaseError), writer([BAD]):
+        pass
+
+
+def test_a_step_has_the_tables_that_have_rows() -> None:
+    rows = {GOOD.table: GOOD.rows, BAD.table: BAD.rows, "speed_sessions": pl.DataFrame()}
+    assert of_step(("speed_sessions", "speed_reach"), rows) == [BAD]

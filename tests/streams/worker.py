@@ -13,6 +13,7 @@ from streams.identity import identify
 from streams.pending import PendingLimits
 from streams.slices import SliceLimits
 from streams.ticking import TickPolicy
+from streams.trying import Patience
 from tests.streams.recording import RecordingEngine
 
 
@@ -34,7 +35,7 @@ def run(given: dict[str, Any]) -> None:
         group_times=GroupTimes(session=6.0, heartbeat=0.5, rebalance=6.0, request=7.0, commit=0.3),
         transport=TransportOptions(limits=SliceLimits(records=given.get("slice_records", 1_000)), settle=1.0),
         pending=PendingLimits(records=given.get("pending_records", 20_000)),
-        ticks=TickPolicy(interval=given.get("interval", 0.1), attempts=3),
+        ticks=TickPolicy(interval=given.get("interval", 0.1), patience=Patience(attempts=3)),
         waits=(ConnectionError,),
     )
     logs = identify(kafka.client_config(), given["topics"], OneEpoch())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -23,6 +22,7 @@ from streams.engine import Engine
 from streams.records import Range, Records
 from streams.slices import Slice
 from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
+from tests.merge.ticks import writes
 from tests.oracle.records import TRANSACTIONS, USER_EVENTS, LogRecord
 
 RULES = SessionRules()
@@ -49,7 +49,7 @@ class Feed:
     published: int = 0
 
     def __post_init__(self) -> None:
-        self._engine = Engine(self.client, _no_slices, RULES, HORIZON)
+        self._engine = Engine((self.client, self.client), _no_slices, RULES, HORIZON)
 
     def event(self, time: datetime, appended: datetime | None = None, **values: Any) -> None:
         value = {
@@ -96,7 +96,7 @@ class Feed:
                 ranges.append(Range(topic, 1, 0, part[0].offset, part[-1].offset + 1, *times))
                 self.applied[topic] = part[-1].offset + 1
         records = Records(tuple(ranges), event_frame(taken), order_frame(taken), dead_letter_frame(taken))
-        for write in chain.from_iterable(self._engine.steps(records)):
+        for write in writes(self._engine, records):
             insert(self.client, write.table, write.rows)
 
     def publish(self, dataset: str, *days: date) -> None:

@@ -1,0 +1,137 @@
+"""The second half of a tick: the rows that follow from its facts, and at last the progress.
+
+What it knows of earlier ticks, counts of windows and what alerts need, is as of all of them: halves are derived one
+after the other, in the order of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from datetime import UTC, datetime, time, timedelta
+
+import polars as pl
+
+from infra.clients.clickhouse import Client
+from schemas.alerts import AlertRules
+from schemas.lateness import Horizon
+from schemas.products import WINDOW
+from streams import progress, states
+from streams.anomalies import Anomalies, Watched
+from streams.counts import Counts, Standing
+from streams.facts import Facts
+from streams.memory import LEFT
+from streams.popularity import WindowChange, WindowMemory
+from streams.progress import Progress
+from streams.records import TRANSACTIONS, USER_EVENTS
+from streams.stages import Stages
+from streams.writes import OF_HISTORY, OF_THE_TICK, PROGRESS, Writes, of_step
+
+RECENT = timedelta(minutes=30)
+"""Windows that begin so long before the watermark are read back at once when a partition is first read."""
+
+
+class Derivation:
+    """Makes rows of facts. Used by one thread at a time. `windows` is the most windows in memory."""
+
+    def __init__(self, client: Client, alert_rules: AlertRules, horizon: Horizon, windows: int, stages: Stages) -> None:
+        self.windows = WindowMemory()
+        self._most_windows = windows
+        self._counts = Counts(client, horizon.days)
+        self._anomalies = Anomalies(client, alert_rules, timedelta(days=horizon.days))
+        self._stages = stages
+
+    def steps(self, facts: Facts) -> Generator[Writes, None, None]:
+        """Three steps of writes: of the tick, of history, and the progress.
+
+        The second may be asked for while the first is being written, the progress when both are; nothing after it
+        before all is written: then the memory takes the tick in.
+        """
+        self._forget(facts.forgotten)
+        yield of_step(OF_THE_TICK, _of_the_tick(facts))
+        standings = _standings(facts)
+        with self._stages("restore windows"):
+            self._restore(facts, standings)
+        with self._stages("products"):
+            counted = self.windows.apply(facts.hot_events, lambda missing: self._counts.windows(missing, standings))
+        with self._stages("alerts"):
+            watched = self._anomalies.derive(facts.records, facts.hot_events, facts.hot_orders, facts.orders.used)
+        yield of_step(OF_HISTORY, {"speed_products": counted.rows, **watched.rows})
+        yield of_step((PROGRESS,), {PROGRESS: _progress(facts)})
+        with self._stages("remember windows"):
+            self._remember(counted, watched)
+
+    def _forget(self, dropped: Collection[tuple[str, int]]) -> None:
+        for topic in sorted({topic for topic, _ in dropped}):
+            partitions = sorted(partition for of, partition in dropped if of == topic)
+            self._anomalies.forget(topic, partitions)
+            if topic == USER_EVENTS:
+                self.windows.forget(partitions)
+
+    def _restore(self, facts: Facts, standings: Mapping[int, Standing]) -> None:
+        """Of partitions that are first read, the counts of the latest windows; those of older ones are asked for."""
+        since = {p: _recent(facts.before[USER_EVENTS, p]) for p in self.windows.unknown(standings)}
+        if since:
+            self.windows.restore(
+                self._counts.since(since, standings), {p: round(time.timestamp() * 1_000) for p, time in since.items()}
+            )
+
+    def _remember(self, counted: WindowChange, watched: Watched) -> None:
+        self.windows.take_in(counted)
+        if len(self.windows) > self._most_windows:
+            self.windows.keep_newest(int(LEFT * self._most_windows))
+        self._anomalies.take_in(watched)
+
+
+def _standings(facts: Facts) -> dict[int, Standing]:
+    return {
+        tick.partition: Standing(tick.first, facts.before[tick.topic, tick.partition].hole_until)
+        for tick in facts.records.ranges
+        if tick.topic == USER_EVENTS
+    }
+
+
+def _recent(before: Progress) -> datetime:
+    """From where on windows are read back at once: none of them has counts of records that the log has lost."""
+    whole = datetime.combine(before.hole_until + timedelta(days=1), time(), UTC)
+    if before.watermark is None:
+        return whole
+    since = (before.watermark - RECENT).timestamp() // WINDOW.total_seconds() * WINDOW.total_seconds()
+    return max(whole, datetime.fromtimestamp(since, UTC))
+
+
+def _of_the_tick(facts: Facts) -> dict[str, pl.DataFrame]:
+    return {
+        "speed_sessions": facts.change.rows,
+        "speed_duplicates": _repeated(facts),
+        "speed_dead_letters": facts.records.dead_letters,
+        "speed_reach": facts.change.reach,
+        **states.rows(facts.records.states),
+    }
+
+
+def _repeated(facts: Facts) -> pl.DataFrame:
+    """The records that say again what is known."""
+    events = _again(facts.change.duplicates, USER_EVENTS, "session_id", "event_id")
+    return pl.concat([events, _again(facts.orders.duplicates, TRANSACTIONS, "transaction_id", "transaction_id")])
+
+
+def _again(duplicates: pl.DataFrame, topic: str, entity: str, record: str) -> pl.DataFrame:
+    return duplicates.select(
+        pl.lit(topic).alias("topic"),
+        "log_epoch",
+        "log_partition",
+        "log_offset",
+        "append_time",
+        "tenant_id",
+        pl.col(entity).alias("entity_id"),
+        pl.col(record).alias("record_id"),
+        "first_offset",
+    )
+
+
+def _progress(facts: Facts) -> pl.DataFrame:
+    rows = [
+        progress.row(tick, facts.after[tick.topic, tick.partition], tick.last_append_time)
+        for tick in facts.records.ranges
+    ]
+    return pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)
