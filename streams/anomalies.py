@@ -23,6 +23,7 @@ from streams.index import Keys, Recent
 from streams.keys import group_keys, within
 from streams.known import HASH_SQL
 from streams.people import People, Told
+from streams.raised import Raised
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 
 _KEYS_PER_QUERY = 5_000
@@ -58,12 +59,9 @@ _SIGHTINGS = (
     f" LIMIT 1 BY {', '.join(_PLACE)}"
 )
 _SIGHTED_USERS = f"SELECT DISTINCT {_USER} AS hash FROM speed_sightings"
-_RAISED_COLUMNS = {name: ALERT_COLUMNS[name] for name in ("alert_id", "log_epoch", "log_partition", "as_of")}
-_RAISED = f"SELECT {', '.join(_RAISED_COLUMNS)} FROM speed_alerts WHERE alert_id IN %(ids)s AND day IN %(days)s"
-
-
 _NO_TAIL = empty(clicks.TAIL_COLUMNS)
 _NO_CANDIDATES = empty(CANDIDATE_COLUMNS)
+_NO_ALERTS = empty(ALERT_COLUMNS)
 _NONE_SIGHTED = empty(SIGHTED_COLUMNS)
 
 
@@ -87,6 +85,7 @@ class Anomalies:
         self._client, self._rules, self._horizon = client, rules, horizon
         self._tail, self._ends, self._judged = _NO_TAIL, dict[int, int](), traffic.Judged()
         self._sent = Recent(_RECENT)
+        self._raised = Raised(client)
         self._buyers = People(purchases.PURCHASE_COLUMNS, POSITION)
         self._sighted = People(_SIGHTED, _PLACE)
         self._restored: set[tuple[str, int]] = set()
@@ -104,7 +103,7 @@ class Anomalies:
         sightings, sent = self._sightings(events)
         rows = {"speed_sightings": sightings}
         if found.height:
-            rows["speed_alerts"] = self._not_raised(alerts(found, self._rules), records)
+            rows["speed_alerts"] = self._raised.new(alerts(found, self._rules), records)
         ends = {tick.partition: tick.end for tick in _of(records, USER_EVENTS)}
         return Watched(rows, tail, ends, judged, sent, buyers, sighted)
 
@@ -113,6 +112,7 @@ class Anomalies:
         self._tail, self._judged = watched.tail, watched.judged
         self._ends |= watched.ends
         self._sent.add(watched.sent)
+        self._raised.take_in(watched.rows.get("speed_alerts", _NO_ALERTS))
         if watched.buyers:
             self._buyers.take_in(watched.buyers)
         if watched.sighted:
@@ -121,6 +121,7 @@ class Anomalies:
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops what is known of partitions that were assigned or revoked."""
         self._restored = {known for known in self._restored if known[0] != topic}
+        self._raised.forget()
         if topic == USER_EVENTS:
             self._tail = self._tail.filter(~pl.col("log_partition").is_in(list(partitions)))
             self._judged, self._sent = traffic.Judged(), Recent(_RECENT)
@@ -202,21 +203,6 @@ class Anomalies:
             for part in people.iter_slices(_KEYS_PER_QUERY)
         ]
         return pl.concat([empty(columns), *parts])
-
-    def _not_raised(self, found: pl.DataFrame, records: Records) -> pl.DataFrame:
-        """The alerts that were not completed below the start of the tick."""
-        if not found.height:
-            return found
-        parameters = {"ids": found["alert_id"].to_list(), "days": found["day"].unique().to_list()}
-        stored = select(self._client, _RAISED, _RAISED_COLUMNS, parameters)
-        topics = found.select("alert_id", "log_topic").join(stored, on="alert_id")
-        starts = {(tick.topic, tick.partition): tick.first for tick in records.ranges}
-        raised = [
-            row["alert_id"]
-            for row in topics.iter_rows(named=True)
-            if row["as_of"] < starts.get((row["log_topic"], row["log_partition"]), 0)
-        ]
-        return found.filter(~pl.col("alert_id").is_in(raised))
 
 
 def addresses_keys(sightings: pl.DataFrame) -> Keys:
