@@ -64,8 +64,11 @@ STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 """A number for what a published day's figures are made of, beside its batch rows."""
 
 _SELECTION = "sipHash64(sequence, version, publication_id)"
-_MERGED = "selected, version_of, bound_of, partitions"
-_SAID = "1 (day, version), 2 day number -> version, 3 place -> 1 + bound, 4 the partitions that all cuts have"
+_NEVER = (1 << 64) - 1
+"""Past every offset: the bound where there is none."""
+
+_MERGED = "selected, places, bounds, partitions"
+_SAID = "1 (day, version), 2 places with 3 the bound of each, 4 the partitions that all cuts have"
 _READ_OF_SELECTIONS = {
     "published": (_MERGED, f"{_SAID}."),
     "rolled_up": (
@@ -158,21 +161,20 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
 def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
     """How views know what is published, what is missing, and which speed rows answer."""
     live, until = ("0", f"published_at <= {_UNTIL}") if pinned else ("1", "1")
-    version = "published.2[toUInt16(day)]"
-    unpublished = f"{version} = 0"
-    past_cut = "toUInt64(published.3[place] - 1) <= reached"
+    unpublished = "day NOT IN published.1.1"
+    past_cut = f"transform(place, published.2, published.3, {_NEVER}) <= reached"
     parts = {
         "open": f"{live} AND {unpublished}",
         "late": f"{live} AND late AND {past_cut}",
         "answers": f"{live} AND ({unpublished} OR (late AND {past_cut}))",
         "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
-        "speed_version": version,
+        "speed_version": "transform(day, published.1.1, published.1.2, toUInt64(0))",
         "hole_rows": "arrayJoin(arrayZip(found.1, found.3, found.4, found.2))",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "situation": situation(database),
         "hashes": _hashes(database),
         "state": STATE,
-        "open_days": "arrayFilter(day -> published.2[toUInt16(day)] = 0, speed_state.1)",
+        "open_days": "arrayFilter(day -> NOT has(published.1.1, day), speed_state.1)",
         "database": database,
         "orders": f"orders_at(published_until = {_UNTIL})" if pinned else "orders",
     }

@@ -8,7 +8,7 @@ SELECT
     {session_elements},
     day,
     if(newest.1, 'speed', 'batch') AS layer,
-    published.2[toUInt16(day)] AS publication_version
+    {speed_version} AS publication_version
 FROM
 (
     SELECT

@@ -18,8 +18,12 @@ CREATE TABLE IF NOT EXISTS batch_selections
     partitions Array(UInt16) COMMENT 'Kafka partitions that all cuts have',
     selected Array(Tuple(day Date, version UInt64)) MATERIALIZED arrayZip(days, versions) COMMENT 'Days with their versions',
     hot Array(Tuple(day Date, version UInt64)) MATERIALIZED arrayZip(hot_days, hot_versions) COMMENT 'Days that are not sealed, with their versions',
-    version_of Map(UInt16, UInt64) MATERIALIZED mapFromArrays(arrayMap(day -> toUInt16(day), days), versions) COMMENT 'Day number -> version',
-    bound_of Map(UInt32, UInt64) MATERIALIZED mapFromArrays(places, arrayMap(bound -> bound + 1, bounds)) COMMENT 'Place -> bound + 1, so that 0 is none'
+    -- What merged views ask of the selection that counts, so that the long arrays of all the others are not read.
+    PROJECTION newest
+    (
+        SELECT dataset, argMax((selected, places, bounds, partitions), (sequence, version, publication_id))
+        GROUP BY dataset
+    )
 )
 ENGINE = MergeTree
 ORDER BY (dataset, sequence, version, publication_id)

@@ -1,4 +1,4 @@
--- Facts with these few columns alone. DISTINCT does what FINAL would, with the facts of the span alone: rows of one place in
+-- Facts with these few columns alone. LIMIT BY does what FINAL would, with the facts of the span alone: rows of one place in
 -- the log are equal in every column.
 WITH
 {events_published}
@@ -15,13 +15,11 @@ FROM
     FROM batch_events
     WHERE (day, version) IN published.1 AND {popular_facts}
     UNION ALL
-    SELECT tenant_id, product, kind
-    FROM
-    (
-        SELECT DISTINCT tenant_id, assumeNotNull(product_id) AS product, event_type AS kind, log_epoch, log_partition, log_offset
-        FROM events_speed
-        WHERE {popular_facts} AND {answers}
-    )
+    SELECT tenant_id, assumeNotNull(product_id) AS product, event_type AS kind
+    FROM events_speed
+    PREWHERE {popular_facts}
+    WHERE {answers}
+    LIMIT 1 BY log_epoch, log_partition, log_offset
     UNION ALL
     SELECT toString({raise}) AS tenant_id, toString({raise}) AS product, toString({raise}) AS kind
     FROM {events_holes}
