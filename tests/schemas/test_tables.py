@@ -56,7 +56,7 @@ WRITTEN = {
 }
 
 
-DERIVED = ("late", "place", "reached", "selected", "hot", "version_of", "bound_of", "precedence")
+DERIVED = ("late", "place", "reached", "selected", "hot", "precedence")
 """Columns that the store derives for the merged views."""
 
 
@@ -107,6 +107,25 @@ def test_final_reads_only_the_parts_of_the_days_asked_for(store: Store, table: s
         store.client.command(f"INSERT INTO {table} (day) VALUES ('2026-03-0{day}')")
     (read,) = store.rows(f"EXPLAIN ESTIMATE SELECT count() FROM {table} FINAL WHERE day = '2026-03-02'")
     assert read["parts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ("OPTIMIZE TABLE events_speed FINAL", [0, 1, 2]),
+        ("DELETE FROM events_speed WHERE log_offset = 1", [0, 0, 2, 2]),
+        ("ALTER TABLE events_speed DELETE WHERE log_offset = 1 SETTINGS mutations_sync = 2", [0, 0, 2, 2]),
+    ],
+)
+def test_events_in_the_order_of_time_are_those_of_the_table(store: Store, change: str, left: list[int]) -> None:
+    """Of enough events, twice each, that the engine reads them in that order by itself."""
+    store.clear(("events_speed",))
+    rows = "SELECT '2026-03-01', number, toDateTime64('2026-03-01', 3, 'UTC') + number FROM numbers(20000)"
+    for _ in range(2):
+        store.client.command(f"INSERT INTO events_speed (day, log_offset, event_time) {rows}")
+    store.client.command(change)
+    asked = "SELECT log_offset FROM events_speed WHERE event_time < '2026-03-01 00:00:03' ORDER BY log_offset"
+    assert [row["log_offset"] for row in store.rows(asked)] == left
 
 
 def test_every_table_names_its_one_writer() -> None:
