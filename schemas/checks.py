@@ -128,7 +128,7 @@ def holds(rule: Rule) -> pl.Expr:
 def _holds(value: pl.Expr, check: Check) -> pl.Expr:
     match check:
         case NotBlank():
-            return value.str.strip_chars(WHITE_SPACE).str.len_bytes() > 0
+            return value.str.strip_chars_start(WHITE_SPACE).str.len_bytes() > 0
         case MaxLength(characters):
             return value.str.len_chars() <= characters
         case Between(low, high):

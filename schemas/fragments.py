@@ -223,7 +223,7 @@ def _products(products: pl.Series, session: Ints, sessions: int, limit: int) -> 
     """The distinct products of each session in the order in which they were first seen, up to the limit."""
     owner, entries = _flat(products, session)
     seen = entries.struct.unnest()
-    order = np.argsort(owner << _TIME_BITS | seen["at"].to_numpy(), kind="stable")
+    order = np.argsort(owner << _TIME_BITS | seen["at"].to_numpy())
     order = _ties_by_id(order, owner, seen)
     codes = pc.dictionary_encode(seen["value"].to_arrow(compat_level=pl.CompatLevel.oldest())).indices
     key = (owner << _CODE_BITS | codes.to_numpy())[order]
