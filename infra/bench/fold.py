@@ -118,12 +118,12 @@ class Fold:
 class Part:
     """One process of several: `meet` returns when all are ready for their second half."""
 
-    number: int = 0
-    of: int = 1
-    meet: Callable[[], object] = lambda: None
+    number: int
+    of: int
+    meet: Callable[[], object]
 
 
-def run(size: WorkloadSize, per_tick: int, part: Part = Part()) -> dict[str, Any]:
+def run(size: WorkloadSize, per_tick: int, part: Part) -> dict[str, Any]:
     """Folds the workload; figures are of the second half, when as many visits are open as there will be."""
     collect_rarely()
     partitions = {USER_EVENTS.name: USER_EVENTS.partitions // part.of, TRANSACTIONS.name: TRANSACTIONS.partitions}
@@ -157,7 +157,7 @@ def run(size: WorkloadSize, per_tick: int, part: Part = Part()) -> dict[str, Any
 
 
 def run_together(size: WorkloadSize, per_tick: int, processes: int) -> dict[str, Any]:
-    """The same work by so many processes at once; CPU time and memory are those of the first."""
+    """The same work by so many processes at once, each on one core; CPU time and memory are those of the first."""
     share = replace(
         size,
         events=size.events // processes,
@@ -197,8 +197,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
     size = WorkloadSize(given.events, open_visits=given.open, products=given.products)
-    found = run_together(size, given.tick, given.processes) if given.processes > 1 else run(size, given.tick)
-    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.write(json.dumps(run_together(size, given.tick, given.processes)) + "\n")
 
 
 if __name__ == "__main__":
