@@ -19,12 +19,13 @@ from schemas.anomalies import addresses, clicks, purchases
 from schemas.frames import POSITION, SIGHTED_COLUMNS, empty
 from schemas.topics import USER_SIGHTINGS
 from streams import traffic
+from streams.facts import Facts
 from streams.index import Keys, Recent
 from streams.keys import group_keys, within
 from streams.known import HASH_SQL
 from streams.people import People, Told
 from streams.raised import Raised
-from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
+from streams.records import TRANSACTIONS, USER_EVENTS, Range
 
 _KEYS_PER_QUERY = 5_000
 _RECENT = 500_000
@@ -90,21 +91,18 @@ class Anomalies:
         self._sighted = People(_SIGHTED, _PLACE)
         self._restored: set[tuple[str, int]] = set()
 
-    def derive(self, records: Records, events: pl.DataFrame, orders: pl.DataFrame, facts: pl.DataFrame) -> Watched:
-        """Rows of `speed_alerts` and `speed_sightings` from the used hot events and orders of a tick.
-
-        `facts` are all its used orders, of cold days too.
-        """
-        raised_by_clicks, tail = self._clicks(records, events)
-        raised_by_traffic, judged = traffic.derive(self._client, self._rules, records, self._judged)
-        raised_by_orders, buyers = self._purchases(records, orders, facts)
-        raised_by_addresses, sighted = self._addresses(records)
+    def derive(self, facts: Facts) -> Watched:
+        """Rows of `speed_alerts` and `speed_sightings`."""
+        raised_by_clicks, tail = self._clicks(facts)
+        raised_by_traffic, judged = traffic.derive(self._client, self._rules, facts.ranges, self._judged)
+        raised_by_orders, buyers = self._purchases(facts)
+        raised_by_addresses, sighted = self._addresses(facts)
         found = pl.concat([raised_by_clicks, raised_by_traffic, raised_by_orders, raised_by_addresses])
-        sightings, sent = self._sightings(events)
+        sightings, sent = self._sightings(facts.events)
         rows = {"speed_sightings": sightings}
         if found.height:
-            rows["speed_alerts"] = self._raised.new(alerts(found, self._rules), records)
-        ends = {tick.partition: tick.end for tick in _of(records, USER_EVENTS)}
+            rows["speed_alerts"] = self._raised.new(alerts(found, self._rules), facts.ranges)
+        ends = {tick.partition: tick.end for tick in _of(facts.ranges, USER_EVENTS)}
         return Watched(rows, tail, ends, judged, sent, buyers, sighted)
 
     def take_in(self, watched: Watched) -> None:
@@ -132,13 +130,13 @@ class Anomalies:
         elif topic == USER_SIGHTINGS.name:
             self._sighted.forget()
 
-    def _clicks(self, records: Records, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        unknown = [tick for tick in _of(records, USER_EVENTS) if self._ends.get(tick.partition) != tick.first]
+    def _clicks(self, facts: Facts) -> tuple[pl.DataFrame, pl.DataFrame]:
+        unknown = [tick for tick in _of(facts.ranges, USER_EVENTS) if self._ends.get(tick.partition) != tick.first]
         tail = self._tail
         if unknown:
             stale = pl.col("log_partition").is_in([tick.partition for tick in unknown])
             tail = pl.concat([tail.filter(~stale), *(self._stored_tail(tick) for tick in unknown)])
-        new = events.select("event_type", *clicks.CLICK_COLUMNS).filter(pl.col("event_type") == "click")
+        new = facts.events.select("event_type", *clicks.CLICK_COLUMNS).filter(pl.col("event_type") == "click")
         return clicks.fold(tail, new, self._rules) if new.height else (_NO_CANDIDATES, tail)
 
     def _stored_tail(self, tick: Range) -> pl.DataFrame:
@@ -160,28 +158,26 @@ class Anomalies:
         first = addresses.firsts(seen.filter(pl.Series(unsent)))
         return first, addresses_keys(first)
 
-    def _purchases(
-        self, records: Records, orders: pl.DataFrame, facts: pl.DataFrame
-    ) -> tuple[pl.DataFrame, Told | None]:
+    def _purchases(self, facts: Facts) -> tuple[pl.DataFrame, Told | None]:
         """An order is hot, so those after it happened at most a horizon before it arrived."""
-        new = facts.filter(pl.col("status") == "completed")
+        new = facts.all_orders.filter(pl.col("status") == "completed")
         if not new.height:
             return _NO_CANDIDATES, None
-        ranges = _of(records, TRANSACTIONS)
+        ranges = _of(facts.ranges, TRANSACTIONS)
         arrived = min(tick.first_append_time for tick in ranges)
         since = _milliseconds(arrived - self._horizon - _DAY - self._rules.purchase_history)
         self._restore(self._buyers, ranges, _BUYERS, since=since)
         told = self._buyers.tell(
             new, lambda people: self._of_people(people, _PURCHASES, purchases.PURCHASE_COLUMNS, since=since)
         )
-        hot = orders.filter(pl.col("status") == "completed").select(*purchases.PURCHASE_COLUMNS)
+        hot = facts.orders.filter(pl.col("status") == "completed").select(*purchases.PURCHASE_COLUMNS)
         return purchases.fold(told.rows, hot, self._rules), told
 
-    def _addresses(self, records: Records) -> tuple[pl.DataFrame, Told | None]:
-        new = records.states.get(USER_SIGHTINGS.name, _NONE_SIGHTED)
+    def _addresses(self, facts: Facts) -> tuple[pl.DataFrame, Told | None]:
+        new = facts.states.get(USER_SIGHTINGS.name, _NONE_SIGHTED)
         if not new.height:
             return _NO_CANDIDATES, None
-        self._restore(self._sighted, _of(records, USER_SIGHTINGS.name), _SIGHTED_USERS)
+        self._restore(self._sighted, _of(facts.ranges, USER_SIGHTINGS.name), _SIGHTED_USERS)
         told = self._sighted.tell(new, lambda people: self._of_people(people, _SIGHTINGS, _SIGHTED))
         return addresses.fold(told.rows, new, self._rules), told
 
@@ -210,8 +206,8 @@ def addresses_keys(sightings: pl.DataFrame) -> Keys:
     return within(group_keys(sightings, "session_id"), sightings, ("user_id", "ip", "timestamp"))
 
 
-def _of(records: Records, topic: str) -> list[Range]:
-    return [tick for tick in records.ranges if tick.topic == topic]
+def _of(ranges: Sequence[Range], topic: str) -> list[Range]:
+    return [tick for tick in ranges if tick.topic == topic]
 
 
 def _milliseconds(time: datetime) -> int:

@@ -1,7 +1,6 @@
-"""The second half of a tick: the rows that follow from its facts, and at last the progress.
+"""The second half of a tick, or of some in a row: the rows that follow from the facts, and at last the progress.
 
-What it knows of earlier ticks, counts of windows and what alerts need, is as of all of them: halves are derived one
-after the other, in the order of the log.
+What it knows of earlier ticks, counts of windows and what alerts need, is as of all of them.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from streams.facts import Facts
 from streams.memory import LEFT
 from streams.popularity import WindowChange, WindowMemory
 from streams.progress import Progress
-from streams.records import TRANSACTIONS, USER_EVENTS
+from streams.records import USER_EVENTS
 from streams.stages import Stages
-from streams.writes import OF_HISTORY, OF_THE_TICK, PROGRESS, Writes, of_step
+from streams.writes import DERIVED, PROGRESS, Writes, of_step
 
 RECENT = timedelta(minutes=30)
 """Windows that begin so long before the watermark are read back at once when a partition is first read."""
@@ -41,21 +40,19 @@ class Derivation:
         self._stages = stages
 
     def steps(self, facts: Facts) -> Generator[Writes, None, None]:
-        """Three steps of writes: of the tick, of history, and the progress.
+        """The writes of rows that are derived, and of the progress; each to be written before what comes next.
 
-        The second may be asked for while the first is being written, the progress when both are; nothing after it
-        before all is written: then the memory takes the tick in.
+        The progress is to be written when the rows of sessions are, too. At the end the memory takes all in.
         """
         self._forget(facts.forgotten)
-        yield of_step(OF_THE_TICK, _of_the_tick(facts))
         standings = _standings(facts)
         with self._stages("restore windows"):
             self._restore(facts, standings)
         with self._stages("products"):
-            counted = self.windows.apply(facts.hot_events, lambda missing: self._counts.windows(missing, standings))
+            counted = self.windows.apply(facts.events, lambda missing: self._counts.windows(missing, standings))
         with self._stages("alerts"):
-            watched = self._anomalies.derive(facts.records, facts.hot_events, facts.hot_orders, facts.orders.used)
-        yield of_step(OF_HISTORY, {"speed_products": counted.rows, **watched.rows})
+            watched = self._anomalies.derive(facts)
+        yield of_step(DERIVED, {**_of_the_tick(facts), "speed_products": counted.rows, **watched.rows})
         yield of_step((PROGRESS,), {PROGRESS: _progress(facts)})
         with self._stages("remember windows"):
             self._remember(counted, watched)
@@ -85,7 +82,7 @@ class Derivation:
 def _standings(facts: Facts) -> dict[int, Standing]:
     return {
         tick.partition: Standing(tick.first, facts.before[tick.topic, tick.partition].hole_until)
-        for tick in facts.records.ranges
+        for tick in facts.ranges
         if tick.topic == USER_EVENTS
     }
 
@@ -101,37 +98,13 @@ def _recent(before: Progress) -> datetime:
 
 def _of_the_tick(facts: Facts) -> dict[str, pl.DataFrame]:
     return {
-        "speed_sessions": facts.change.rows,
-        "speed_duplicates": _repeated(facts),
-        "speed_dead_letters": facts.records.dead_letters,
-        "speed_reach": facts.change.reach,
-        **states.rows(facts.records.states),
+        "speed_duplicates": facts.duplicates,
+        "speed_dead_letters": facts.dead_letters,
+        "speed_reach": facts.reach,
+        **states.rows(facts.states),
     }
 
 
-def _repeated(facts: Facts) -> pl.DataFrame:
-    """The records that say again what is known."""
-    events = _again(facts.change.duplicates, USER_EVENTS, "session_id", "event_id")
-    return pl.concat([events, _again(facts.orders.duplicates, TRANSACTIONS, "transaction_id", "transaction_id")])
-
-
-def _again(duplicates: pl.DataFrame, topic: str, entity: str, record: str) -> pl.DataFrame:
-    return duplicates.select(
-        pl.lit(topic).alias("topic"),
-        "log_epoch",
-        "log_partition",
-        "log_offset",
-        "append_time",
-        "tenant_id",
-        pl.col(entity).alias("entity_id"),
-        pl.col(record).alias("record_id"),
-        "first_offset",
-    )
-
-
 def _progress(facts: Facts) -> pl.DataFrame:
-    rows = [
-        progress.row(tick, facts.after[tick.topic, tick.partition], tick.last_append_time)
-        for tick in facts.records.ranges
-    ]
+    rows = [progress.row(tick, facts.after[tick.topic, tick.partition], tick.last_append_time) for tick in facts.ranges]
     return pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)

@@ -1,13 +1,14 @@
 """Ticks of the speed layer: from the records of some slices to rows, written in order.
 
-A tick has two halves. When the facts of one are stored, the next may begin, while the rows that follow are written; so
-a tick waits for the store once and not three times. Each half has a memory of its own, which is as of all ticks before.
+A tick has two halves. When the facts of one are stored, the next may begin, while the rows that follow are written.
+Second halves come less often, each for all ticks that began meanwhile: what they cost hardly follows the records. Each
+half has a memory of its own, which is as of all ticks before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
-from itertools import chain
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from infra.clients.clickhouse import Client
@@ -15,13 +16,13 @@ from schemas.alerts import AlertRules
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from streams.derived import Derivation
-from streams.facts import FactFold, Facts
+from streams.facts import FactFold, Facts, joined
 from streams.memory import MemoryLimits
 from streams.records import Records
 from streams.slices import Slice
 from streams.stages import Stages
-from streams.writes import Write, Writes
-from streams.writing import Writer
+from streams.writes import SESSIONS, Write, Writes, of_step
+from streams.writing import Writer, Writing
 
 _Found = TypeVar("_Found")
 
@@ -56,6 +57,15 @@ class NoOutputs:
         """There is nothing to wait for."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A tick whose facts are stored; the rows of its sessions are being written."""
+
+    facts: Facts
+    sessions: Writes
+    writing: Writing
+
+
 class Engine:
     """Folds slices into rows of ClickHouse.
 
@@ -82,29 +92,33 @@ class Engine:
         self.derivation = Derivation(clients[1], alert_rules or AlertRules(), horizon, limits.windows, self.stages)
         self._write = Writer(writers or clients[:1], self.stages)
 
-    def begin(self, slices: Sequence[Slice]) -> Facts:
+    def begin(self, slices: Sequence[Slice]) -> Begun:
         """The first half: returns when the facts are stored.
 
         Raises what the store or the registry raised, and `WaitForPublication`; it may then be done again.
         """
         with self.stages("decode"):
             records = self._intake(slices)
-        return self._stored(self.facts.steps(records))
+        facts = self._stored(self.facts.steps(records))
+        rows = of_step((SESSIONS,), {SESSIONS: facts.sessions})
+        return Begun(facts, rows, self._write(rows))
 
-    def finish(self, facts: Facts) -> None:
-        """The second half: returns when all rows and the progress are written.
+    def follows(self, begun: Begun) -> bool:
+        """Whether the tick can be finished together with the one before it."""
+        return not begun.facts.forgotten
+
+    def finish(self, ticks: Sequence[Begun]) -> None:
+        """The second half of ticks in a row: returns when all rows and the progress are written.
 
         Raises what the store or the outputs raised; it may then be done again.
         """
-        steps = self.derivation.steps(facts)
-        with self._write(next(steps)) as of_the_tick, self._write(next(steps)) as of_history:
-            for write in chain(of_the_tick, of_history):
-                with self.stages("topics"):
-                    self._outputs.send(write)
+        steps = self.derivation.steps(joined([tick.facts for tick in ticks]))
+        self._send(self._write(next(steps)))
+        for tick in ticks:
+            self._send(self._write(tick.sessions) if tick.writing.failed() else tick.writing)
         with self.stages("topics"):
             self._outputs.confirm()
-        with self._write(next(steps)):
-            pass
+        self._write(next(steps)).end()
         next(steps, None)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
@@ -118,5 +132,10 @@ class Engine:
             except StopIteration as ended:
                 found: _Found = ended.value
                 return found
-            with self._write(writes):
-                pass
+            self._write(writes).end()
+
+    def _send(self, writing: Writing) -> None:
+        """Hands the rows on, right after their insert."""
+        for write in writing.acknowledged():
+            with self.stages("topics"):
+                self._outputs.send(write)

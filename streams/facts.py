@@ -6,8 +6,8 @@ facts are stored, so a half that failed can be applied again, cut in the same wa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -30,21 +30,49 @@ Standings = Mapping[tuple[str, int], progress.Progress]
 
 @dataclass(frozen=True)
 class Facts:
-    """The events and orders of a tick that count, and its records; all other rows are derived from these.
+    """The events and orders that count, of one tick or of some in a row; all other rows are derived from these.
 
-    `rows` has them by table. Cold ones came past the horizon of their day; `before` and `after` say where the
-    partitions stood and stand; `forgotten` are the (topic, partition) whose memory was dropped since the tick before.
+    `events` and `orders` are hot, that is, they came within the horizon of their day; `all_orders` has cold ones too.
+    The other frames are rows of the tables `speed_*`, `states` are records of the other topics. `before` and `after`
+    say where the partitions stood and stand; `forgotten` are the (topic, partition) whose memory was dropped before.
     """
 
-    records: Records
-    change: sessions.SessionChange
-    orders: orders.OrderChange
-    hot_events: pl.DataFrame
-    hot_orders: pl.DataFrame
-    rows: Mapping[str, pl.DataFrame]
+    ranges: tuple[Range, ...]
+    events: pl.DataFrame
+    orders: pl.DataFrame
+    all_orders: pl.DataFrame
+    sessions: pl.DataFrame
+    reach: pl.DataFrame
+    duplicates: pl.DataFrame
+    dead_letters: pl.DataFrame
+    states: Mapping[str, pl.DataFrame]
     before: Standings
     after: Standings
     forgotten: Collection[tuple[str, int]]
+
+
+_FRAMES = ("events", "orders", "all_orders", "sessions", "reach", "duplicates", "dead_letters")
+
+
+def joined(ticks: Sequence[Facts]) -> Facts:
+    """The facts of ticks in a row, of which none but the first forgot anything, as those of one."""
+    topics = {topic for tick in ticks for topic in tick.states}
+    return Facts(
+        ranges=_joined_ranges([each for tick in ticks for each in tick.ranges]),
+        **{name: pl.concat([getattr(tick, name) for tick in ticks]) for name in _FRAMES},
+        states={topic: pl.concat([tick.states[topic] for tick in ticks if topic in tick.states]) for topic in topics},
+        before={place: at for tick in reversed(ticks) for place, at in tick.before.items()},
+        after={place: at for tick in ticks for place, at in tick.after.items()},
+        forgotten=ticks[0].forgotten,
+    )
+
+
+def _joined_ranges(ranges: Sequence[Range]) -> tuple[Range, ...]:
+    found: dict[tuple[str, int], Range] = {}
+    for each in ranges:
+        known = found.get((each.topic, each.partition), each)
+        found[each.topic, each.partition] = replace(each, first=known.first, first_append_time=known.first_append_time)
+    return tuple(found.values())
 
 
 class FactFold:
@@ -69,12 +97,34 @@ class FactFold:
         yield self._beginnings(records, before)
         with self._stages("restore"):
             self._restore(records, before)
-        facts = self._fold(records, before)
-        yield of_step(FACTS, facts.rows)
+        change, placed = self._fold(records)
+        hot_events, cold_events = _by_horizon(change.used, "event_time", self._horizon)
+        hot_orders, cold_orders = _by_horizon(placed.used, "order_time", self._horizon)
+        rows = {
+            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
+            "events_cold": cold_events.with_columns(day=utc_day("event_time")),
+            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
+            "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
+        }
+        yield of_step(FACTS, rows)
+        after = _after(records, before)
         with self._stages("remember"):
-            self.memory.take_in(facts.change, facts.orders, facts.after)
-        self._forgotten = set()
-        return facts
+            self.memory.take_in(change, placed, after)
+        forgotten, self._forgotten = self._forgotten, set()
+        return Facts(
+            ranges=records.ranges,
+            events=hot_events,
+            orders=hot_orders,
+            all_orders=placed.used,
+            sessions=change.rows,
+            reach=change.reach,
+            duplicates=_repeated(change, placed),
+            dead_letters=records.dead_letters,
+            states=records.states,
+            before=before,
+            after=after,
+            forgotten=forgotten,
+        )
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
@@ -129,7 +179,7 @@ class FactFold:
     def _is_fresh(self, tick: Range) -> bool:
         return (tick.topic, tick.partition) not in self.memory.restored
 
-    def _fold(self, records: Records, before: Standings) -> Facts:
+    def _fold(self, records: Records) -> tuple[sessions.SessionChange, orders.OrderChange]:
         starts, history, memory = records.starts, self._history, self.memory
         with self._stages("sessions"):
             change = sessions.apply(
@@ -143,16 +193,7 @@ class FactFold:
             placed = orders.apply(
                 memory.orders, records.orders, lambda found: history.orders(found, starts(TRANSACTIONS))
             )
-        hot_events, cold_events = _by_horizon(change.used, "event_time", self._horizon)
-        hot_orders, cold_orders = _by_horizon(placed.used, "order_time", self._horizon)
-        rows = {
-            "events_speed": hot_events.with_columns(day=utc_day("event_time")),
-            "events_cold": cold_events.with_columns(day=utc_day("event_time")),
-            "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
-            "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
-        }
-        after, forgotten = _after(records, before), frozenset(self._forgotten)
-        return Facts(records, change, placed, hot_events, hot_orders, rows, before, after, forgotten)
+        return change, placed
 
 
 def _by_horizon(facts: pl.DataFrame, time: str, horizon: timedelta) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -173,3 +214,23 @@ def _watermarks(records: Records, topic: str) -> dict[int, datetime]:
     """Partition -> the greatest time of its usable records."""
     latest = records.of(topic).group_by("log_partition").agg(pl.col(READERS[topic].time).max())
     return dict(latest.iter_rows())
+
+
+def _repeated(change: sessions.SessionChange, placed: orders.OrderChange) -> pl.DataFrame:
+    """Rows of `speed_duplicates`: the records that say again what is known."""
+    events = _again(change.duplicates, USER_EVENTS, "session_id", "event_id")
+    return pl.concat([events, _again(placed.duplicates, TRANSACTIONS, "transaction_id", "transaction_id")])
+
+
+def _again(duplicates: pl.DataFrame, topic: str, entity: str, record: str) -> pl.DataFrame:
+    return duplicates.select(
+        pl.lit(topic).alias("topic"),
+        "log_epoch",
+        "log_partition",
+        "log_offset",
+        "append_time",
+        "tenant_id",
+        pl.col(entity).alias("entity_id"),
+        pl.col(record).alias("record_id"),
+        "first_offset",
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
 from schemas.alerts import ALERT_COLUMNS
 from streams.known import HASH_SQL, Known, entity_hash
-from streams.records import Records
+from streams.records import Range
 
 _FILTER_BITS = 24
 _MOST = 200_000
@@ -30,11 +32,11 @@ class Raised:
         self._ids: set[str] = set()
         self._known: Known | None = None
 
-    def new(self, found: pl.DataFrame, records: Records) -> pl.DataFrame:
+    def new(self, found: pl.DataFrame, ranges: Sequence[Range]) -> pl.DataFrame:
         """Those of the alerts (`ALERT_COLUMNS`) that were not completed below the start of the tick."""
         found = found.filter(pl.Series([each not in self._ids for each in found["alert_id"]], dtype=pl.Boolean))
         perhaps = found.filter(pl.Series(self._stored().may_hold(_hashes(found))))
-        return found.filter(~pl.col("alert_id").is_in(self._below_start(perhaps, records))) if perhaps.height else found
+        return found.filter(~pl.col("alert_id").is_in(self._below_start(perhaps, ranges))) if perhaps.height else found
 
     def take_in(self, alerts: pl.DataFrame) -> None:
         """Remembers what a written tick raised."""
@@ -50,10 +52,10 @@ class Raised:
             self._known.add(hashes.to_numpy().astype(np.uint64))
         return self._known
 
-    def _below_start(self, alerts: pl.DataFrame, records: Records) -> list[str]:
+    def _below_start(self, alerts: pl.DataFrame, ranges: Sequence[Range]) -> list[str]:
         parameters = {"ids": alerts["alert_id"].to_list(), "days": alerts["day"].unique().to_list()}
         stored = select(self._client, _STORED, _COLUMNS, parameters)
-        starts = {(tick.topic, tick.partition): tick.first for tick in records.ranges}
+        starts = {(tick.topic, tick.partition): tick.first for tick in ranges}
         return [
             row["alert_id"]
             for row in stored.iter_rows(named=True)

@@ -1,8 +1,12 @@
-"""The tick: every so often, all pending slices of all partitions go to the engine at once."""
+"""The tick: every so often, all pending slices of all partitions go to the engine at once.
+
+Its second half comes when the one before is done, and no more often than it has to: one for all ticks that wait for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +25,7 @@ Begun = TypeVar("Begun")
 
 
 class Engine(Protocol[Begun]):
-    """Turns slices into rows, in two halves: one begins while the one before it is finished.
+    """Turns slices into rows, in two halves.
 
     What a half raises means "not done": it is done again, or after a restart the same slices come in any other cut.
     What time mends (a store that does not answer) is tried again without end, anything else a few times.
@@ -30,8 +34,11 @@ class Engine(Protocol[Begun]):
     def begin(self, slices: Sequence[Slice]) -> Begun:
         """The first half, of slices that are of a partition in offset order. Called from one thread."""
 
-    def finish(self, begun: Begun) -> None:
-        """The second half, in the order of the first ones: write all rows and at last the progress. From one thread."""
+    def follows(self, begun: Begun) -> bool:
+        """Whether the second half of a tick can be done together with that of the one before it."""
+
+    def finish(self, ticks: Sequence[Begun]) -> None:
+        """The second half of ticks in a row: write all rows and at last the progress. Called from one thread."""
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drop the memory of these partitions: they were lost, or are read again from the committed offset.
@@ -46,9 +53,12 @@ class TickPolicy:
 
     A tick begins `interval` after the one before. Part of what it costs is the same for few records and many, so while
     fewer than `enough` wait, ticks may take no more than the `share` of the time, nor come later than `longest`.
+    Second halves begin `finish_interval` after each other; no tick begins while `ahead` records wait for theirs.
     """
 
     interval: float = 0.2
+    finish_interval: float = 0.5
+    ahead: int = 100_000
     share: float = 0.8
     longest: float = 1.0
     enough: int = 40_000
@@ -67,6 +77,23 @@ class TickStats:
     records: int = 0
     last_at: float | None = None
     last_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Begun]):
+    """A tick that waits for its second half."""
+
+    begun: Begun
+    batch: Sequence[Delivery]
+    started: float
+
+    @property
+    def slices(self) -> list[Slice]:
+        return [delivery.item for delivery in self.batch]
+
+    @property
+    def records(self) -> int:
+        return sum(len(each.offsets) for each in self.slices)
 
 
 class Ticker(Generic[Begun]):
@@ -94,7 +121,9 @@ class Ticker(Generic[Begun]):
         self._should_stop, self._sleep, self._clock = should_stop, sleep, clock
         self._begins = Trying("the first half", policy.patience, waits, sleep, random)
         self._finishes = Trying("the second half", policy.patience, waits, sleep, random)
+        self._waiting: deque[_Waiting[Begun]] = deque()
         self._finishing: asyncio.Future[None] | None = None
+        self._finish_due = 0.0
         self._to_forget: set[TopicPartition] = set()
 
     @property
@@ -121,6 +150,8 @@ class Ticker(Generic[Begun]):
             if not await self._pending.arrival(IDLE_SECONDS) and not self._to_forget:
                 continue
             started = self._clock()
+            if sum(tick.records for tick in self._waiting) >= self._policy.ahead:
+                await self._finished()
             await self._begin(self._pending.take(), started)
             await self._rest(started)
         await self._finished()
@@ -135,46 +166,61 @@ class Ticker(Generic[Begun]):
                 return
             await self._sleep(min(left, _LOOK_SECONDS))
 
-    async def _begin(self, batch: list[Delivery], started: float) -> None:
-        """The first half, and then, when the tick before is finished, the second, which is not waited for."""
-        begun: list[Begun] = []
+    async def _begin(self, batch: Sequence[Delivery], started: float) -> None:
         while not self._should_stop():
             batch = [d for d in batch if self._ledger.holds(d.item, d.generation)]
             slices = [d.item for d in batch]
             forgotten, self._to_forget = self._to_forget, set()
-            error = await self._begins.attempt(partial(self._call_begin, slices, forgotten), begun.extend, slices)
+            begin, begun = partial(self._call_begin, slices, forgotten), partial(self._began, batch, started)
+            error = await self._begins.attempt(begin, begun, slices)
             if error is None:
-                break
+                return
             self._to_forget |= forgotten
             self._look_at_the_second_half()
             await self._begins.rest(error, slices)
-        await self._finished()
-        for one in begun:
-            self._finishing = asyncio.ensure_future(self._finish(batch, one, started))
 
-    def _call_begin(self, slices: Sequence[Slice], forgotten: Collection[TopicPartition]) -> list[Begun]:
+    def _call_begin(self, slices: Sequence[Slice], forgotten: Collection[TopicPartition]) -> Begun | None:
         for topic in sorted({topic for topic, _ in forgotten}):
             self._engine.forget(topic, sorted(p for t, p in forgotten if t == topic))
-        return [self._engine.begin(slices)] if slices else []
+        return self._engine.begin(slices) if slices else None
 
-    async def _finish(self, batch: list[Delivery], begun: Begun, started: float) -> None:
-        slices = [d.item for d in batch]
+    def _began(self, batch: Sequence[Delivery], started: float, begun: Begun | None) -> None:
+        if begun is None:
+            return
+        self._waiting.append(_Waiting(begun, batch, started))
+        if self._finishing is None or (self._finishing.done() and self._finishing.exception() is None):
+            self._finishing = asyncio.ensure_future(self._finish_all())
+
+    async def _finish_all(self) -> None:
+        """Second halves, until no tick waits for one; none past one that is given up, since the worker is to stop."""
+        is_whole = True
+        while self._waiting and is_whole:
+            while not self._should_stop() and (left := self._finish_due - self._clock()) > 0:
+                await self._sleep(left)
+            self._finish_due = self._clock() + self._policy.finish_interval
+            ticks = [self._waiting.popleft()]
+            while self._waiting and self._engine.follows(self._waiting[0].begun):
+                ticks.append(self._waiting.popleft())
+            is_whole = await self._finish(ticks)
+
+    async def _finish(self, ticks: Sequence[_Waiting[Begun]]) -> bool:
+        """Whether it is done."""
+        slices = [item for tick in ticks for item in tick.slices]
+        finish = partial(self._engine.finish, [tick.begun for tick in ticks])
         while True:
-            error = await self._finishes.attempt(
-                lambda: self._engine.finish(begun), lambda _: self._written(batch, started), slices
-            )
+            error = await self._finishes.attempt(finish, lambda _: self._written(ticks), slices)
             if error is None or self._should_stop():
-                return
+                return error is None
             await self._finishes.rest(error, slices)
 
-    def _written(self, batch: list[Delivery], started: float) -> None:
-        for delivery in batch:
+    def _written(self, ticks: Sequence[_Waiting[Begun]]) -> None:
+        for delivery in (each for tick in ticks for each in tick.batch):
             self._ledger.written(delivery.item, delivery.generation)
-        self.stats.ticks += 1
-        self.stats.slices += len(batch)
-        self.stats.records += sum(len(d.item.offsets) for d in batch)
+        self.stats.ticks += len(ticks)
+        self.stats.slices += sum(len(tick.batch) for tick in ticks)
+        self.stats.records += sum(tick.records for tick in ticks)
         self.stats.last_at = self._clock()
-        self.stats.last_seconds = self.stats.last_at - started
+        self.stats.last_seconds = self.stats.last_at - ticks[-1].started
 
     def _look_at_the_second_half(self) -> None:
         """Raises what ended it, without waiting for it."""
@@ -182,6 +228,6 @@ class Ticker(Generic[Begun]):
             self._finishing.result()
 
     async def _finished(self) -> None:
-        """Returns when the tick before is finished; raises what ended it."""
+        """Returns when all ticks that began are finished; raises what ended that."""
         if self._finishing is not None:
             await self._finishing

@@ -17,7 +17,7 @@ from infra.clients.clickhouse import Client, select
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules
 from schemas.anomalies import traffic
 from schemas.frames import TIMESTAMP, empty
-from streams.records import USER_EVENTS, Range, Records
+from streams.records import USER_EVENTS, Range
 
 PATIENCE = timedelta(hours=2)
 ASK_AGAIN = timedelta(seconds=10)
@@ -50,9 +50,9 @@ class Judged:
     asked: datetime | None = None
 
 
-def derive(client: Client, rules: AlertRules, records: Records, before: Judged) -> tuple[pl.DataFrame, Judged]:
+def derive(client: Client, rules: AlertRules, ranges: Sequence[Range], before: Judged) -> tuple[pl.DataFrame, Judged]:
     """(`CANDIDATE_COLUMNS`, what to remember) of the hours that this tick finds over."""
-    tick = next((one for one in records.ranges if (one.topic, one.partition) == (USER_EVENTS, _JUDGE)), None)
+    tick = next((one for one in ranges if (one.topic, one.partition) == (USER_EVENTS, _JUDGE)), None)
     if tick is None:
         return _NONE, before
     hour = before.hour or _last_over(tick.first_append_time - PATIENCE - traffic.HOUR, rules)

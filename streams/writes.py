@@ -9,21 +9,21 @@ import polars as pl
 
 PROGRESS = "speed_progress"
 FACTS = ("events_speed", "events_cold", "orders_speed", "orders_cold")
-OF_THE_TICK = (
-    "speed_sessions",
+SESSIONS = "speed_sessions"
+DERIVED = (
+    "speed_products",
     "speed_duplicates",
     "speed_dead_letters",
     "speed_reach",
+    "speed_sightings",
+    "speed_alerts",
     "speed_profiles",
     "speed_inventory",
     "speed_tickets",
     "speed_signals",
 )
-"""What follows from the facts and the sessions as the first half of a tick knows them."""
-OF_HISTORY = ("speed_products", "speed_sightings", "speed_alerts")
-"""What the second half of a tick derives, with what it knows of earlier ones."""
 
-WRITE_ORDER = (FACTS, (*OF_THE_TICK, *OF_HISTORY), (PROGRESS,))
+WRITE_ORDER = (FACTS, (SESSIONS, *DERIVED), (PROGRESS,))
 """Facts first, since all other rows are derived from them; progress last, since it says that the rest is there.
 Between tables of one step there is no order: none of them says anything about another."""
 

@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed, wait
-from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 
 from infra.clients.clickhouse import Client, insert
 from streams.stages import Stages
 from streams.thread import CallThreads
-from streams.writes import Write
+from streams.writes import Write, Writes
+
+
+class Writing:
+    """Writes that are under way."""
+
+    def __init__(self, running: Mapping[Future[None], Write]) -> None:
+        self._running = running
+
+    def acknowledged(self) -> Iterator[Write]:
+        """The writes, each when its rows are; raises what an insert raised, when all have ended.
+
+        So none is left to write while the same rows are written again.
+        """
+        try:
+            for done in as_completed(self._running):
+                done.result()
+                yield self._running[done]
+        finally:
+            wait(self._running)
+
+    def end(self) -> None:
+        """Returns when all rows are acknowledged; raises as `acknowledged`."""
+        for _ in self.acknowledged():
+            pass
+
+    def failed(self) -> bool:
+        """Whether an insert has failed, when all have ended."""
+        wait(self._running)
+        return any(each.exception() is not None for each in self._running)
 
 
 class Writer:
@@ -24,20 +52,9 @@ class Writer:
         for client in clients:
             self._idle.put(client)
 
-    @contextmanager
-    def __call__(self, writes: Sequence[Write]) -> Iterator[Iterator[Write]]:
-        """Begins to write; in the block are the writes, each when its rows are acknowledged.
-
-        The block ends when all inserts have, and raises what one of them raised: none is left to write while the tick
-        is tried again.
-        """
-        running = {self._threads.call(partial(self._insert, write)): write for write in writes}
-        try:
-            yield _acknowledged(running)
-        finally:
-            wait(running)
-        for ended in running:
-            ended.result()
+    def __call__(self, writes: Writes) -> Writing:
+        """Begins to write."""
+        return Writing({self._threads.call(partial(self._insert, write)): write for write in writes})
 
     def _insert(self, write: Write) -> None:
         client = self._idle.get()
@@ -46,9 +63,3 @@ class Writer:
                 insert(client, write.table, write.rows)
         finally:
             self._idle.put(client)
-
-
-def _acknowledged(running: Mapping[Future[None], Write]) -> Iterator[Write]:
-    for done in as_completed(running):
-        done.result()
-        yield running[done]

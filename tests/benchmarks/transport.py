@@ -41,7 +41,11 @@ class NoOp:
     def begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
         return slices
 
-    def finish(self, slices: Sequence[Slice]) -> None:
+    def follows(self, begun: Sequence[Slice]) -> bool:
+        return True
+
+    def finish(self, ticks: Sequence[Sequence[Slice]]) -> None:
+        slices = [each for begun in ticks for each in begun]
         now = time.time()
         if self.records >= self.bulk:
             self.ages += [now * 1000 - age for s in slices for age in s.append_times]

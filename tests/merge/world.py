@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -23,7 +24,7 @@ from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
 from schemas.tables.lake import to_arrow
 from streams.engine import Engine
-from streams.facts import Facts
+from streams.facts import Facts, joined
 from streams.holes import WaitForPublication
 from streams.records import Range, Records
 from streams.slices import Slice
@@ -32,11 +33,14 @@ from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time
 from tests.merge.lake import Lake
 from tests.merge.log import EVENT_LOGS, LOGS, ORDER_LOG, TheLog
 from tests.merge.store import SPEED, Store
+from tests.merge.ticks import sessions_of
 from tests.oracle.records import Log, LogRecord
 from tests.oracle.records import utc_day as day_of_ms
 
 HORIZON = Horizon(2)
 RULES = SessionRules()
+AHEAD = 3
+"""Ticks that may wait for their second half."""
 PATIENCE = 10
 """Ticks in a row that bring nothing, after which the worker is taken to wait: what it takes of each log is drawn."""
 DATASETS = {"events": EVENT_LOGS, "orders": (ORDER_LOG,)}
@@ -47,11 +51,17 @@ def _no_slices(slices: Sequence[Slice]) -> Records:
     raise AssertionError("records are handed to the engine directly")
 
 
-class Worker:
-    """A worker: its engine, its position in each partition, and the ticks that it is in the middle of.
+@dataclass
+class Begun:
+    """A tick that waits for its second half, with the writes of its sessions' rows."""
 
-    While the second half of one is written, the first of the next may be.
-    """
+    facts: Facts
+    reached: dict[Log, int]
+    sessions: Iterator[str]
+
+
+class Worker:
+    """A worker: its engine, its position in each partition, and the ticks that it is in the middle of."""
 
     acks_first = False
     """Whether the offsets are committed before the rows are written, which is wrong."""
@@ -63,7 +73,7 @@ class Worker:
         self.incarnation = world.incarnation
         self.zombie = False
         self.beginning: Iterator[str] | None = None
-        self.begun: Iterator[str] | None = None
+        self.begun: list[Begun] = []
         self.finishing: Iterator[str] | None = None
 
     @property
@@ -87,15 +97,22 @@ class Worker:
             return
         except StopIteration as ended:
             self.position = reached
-            self.begun = self.finish(ended.value, reached, rng)
+            self.begun.append(Begun(ended.value, reached, self._written(sessions_of(ended.value), rng)))
 
-    def finish(self, facts: Facts, reached: dict[Log, int], rng: random.Random) -> Iterator[str]:
-        """The second half, and the commit."""
-        steps = self.engine.derivation.steps(facts)
-        for writes in rng.choice([steps, _side_by_side(steps)]):
-            yield from self._written(writes, rng)
+    def finish(self, ticks: Sequence[Begun], rng: random.Random) -> Iterator[str]:
+        """The second half of some ticks, and the commit. What is derived and the rows of sessions have no order."""
+        steps = self.engine.derivation.steps(joined([tick.facts for tick in ticks]))
+        writing = [self._written(next(steps), rng), *(tick.sessions for tick in ticks)]
+        while writing:
+            one = rng.choice(writing)
+            if name := next(one, None):
+                yield name
+            else:
+                writing.remove(one)
+        for progress in steps:
+            yield from self._written(progress, rng)
         yield "commit"
-        self._commit(reached)
+        self._commit(ticks[-1].reached)
 
     def _written(self, writes: Writes, rng: random.Random) -> Iterator[str]:
         for write in rng.sample(writes, len(writes)):
@@ -133,29 +150,30 @@ class Worker:
         return Records(ranges, event_frame(every), order_frame(every), dead_letter_frame(every))
 
     def step(self, rng: random.Random, steps: int) -> None:
-        """So many steps, or until a tick is finished or there is nothing to begin."""
+        """So many steps, or until a second half is done or there is nothing to begin."""
         while steps:
-            if self.finishing is None:
-                self.finishing, self.begun = self.begun, None
-            if self.finishing is None or (self.begun is None and rng.choice([True, False])):
-                self.beginning = self.beginning or self.begin(rng)
-                if next(self.beginning, None):
-                    steps -= 1
-                    continue
+            doing = self._choose(rng)
+            if next(doing, None):
+                steps -= 1
+            elif doing is self.beginning:
                 self.beginning = None
                 if self.is_idle:
                     return
-            elif next(self.finishing, None):
-                steps -= 1
-            else:
+            elif doing is self.finishing:
                 self.finishing = None
                 return
 
-
-def _side_by_side(steps: Iterator[Writes]) -> Iterator[Writes]:
-    """What is of the tick and what is of history are written at once, as `Engine.finish` does it."""
-    yield [*next(steps), *next(steps)]
-    yield from steps
+    def _choose(self, rng: random.Random) -> Iterator[str]:
+        """What goes on: a first half, rows of sessions, or a second half, of ticks that follow each other."""
+        if self.begun and not self.finishing and rng.choice([False, True]):
+            ticks = [self.begun.pop(0)]
+            while self.begun and not self.begun[0].facts.forgotten and rng.choice([True, False]):
+                ticks.append(self.begun.pop(0))
+            self.finishing = self.finish(ticks, rng)
+        if len(self.begun) < AHEAD and (not self.finishing or rng.choice([True, False])):
+            self.beginning = self.beginning or self.begin(rng)
+        going = [self.beginning, *(tick.sessions for tick in self.begun), self.finishing]
+        return rng.choice([each for each in going if each])
 
 
 def _atomic_parts(rows: pl.DataFrame, rng: random.Random) -> list[pl.DataFrame]:

@@ -34,9 +34,12 @@ class RecordingEngine:
         self._fail()
         return slices
 
-    def finish(self, begun: Sequence[Slice]) -> None:
+    def follows(self, begun: Sequence[Slice]) -> bool:
+        return True
+
+    def finish(self, ticks: Sequence[Sequence[Slice]]) -> None:
         self._records.execute("BEGIN IMMEDIATE")
-        for s in begun:
+        for s in (each for begun in ticks for each in begun):
             where = self._worker, s.topic, s.partition
             columns = zip(s.offsets, s.append_times, s.keys, s.values, strict=True)
             self._records.executemany("INSERT INTO seen VALUES (?,?,?,?,?,?,?)", [(*where, *row) for row in columns])

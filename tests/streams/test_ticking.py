@@ -21,6 +21,7 @@ class Scripted:
     def __init__(self, *outcomes: Exception | None, half: str = "begin") -> None:
         self.outcomes = list(outcomes)
         self.half = half
+        self.apart: set[int] = set()
         self.calls: list[object] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -31,8 +32,11 @@ class Scripted:
         self._play("begin", slices)
         return slices
 
-    def finish(self, begun: Sequence[Slice]) -> None:
-        self._play("finish", begun)
+    def follows(self, begun: Sequence[Slice]) -> bool:
+        return begun[0].partition not in self.apart
+
+    def finish(self, ticks: Sequence[Sequence[Slice]]) -> None:
+        self._play("finish", [each for begun in ticks for each in begun])
 
     def _play(self, half: str, slices: Sequence[Slice]) -> None:
         if half != self.half:
@@ -62,7 +66,7 @@ class Bench:
             engine,
             self.ledger,
             self.pending,
-            TickPolicy(patience=Patience(attempts=3, **(patience or {})), **policy),
+            TickPolicy(patience=Patience(attempts=3, **(patience or {})), **({"finish_interval": 0.0} | policy)),
             should_stop=lambda: len(self.slept) >= self._sleeps,
             sleep=self._sleep,
             clock=lambda: self.now,
@@ -153,31 +157,81 @@ async def test_slow_ticks_leave_time_to_others_until_many_records_wait(waiting: 
     assert began[0] == begins
 
 
-async def test_a_tick_begins_while_the_one_before_is_finished_and_no_further() -> None:
+class Ahead:
+    """Ticks of one record each, of which the first is held up in its second half."""
+
+    def __init__(self, engine: Scripted, sleeps: int = 1_000, **policy: Any) -> None:
+        self.engine = engine
+        self.begun: list[int] = []
+        engine.gate.clear()
+        engine.begin = self._begin  # type: ignore[method-assign]
+        self.bench = Bench(engine, sleeps, **policy)
+        self.running = asyncio.create_task(self.bench.ticker.run())
+
+    def _begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
+        self.begun.append(slices[0].first_offset)
+        return slices
+
+    async def deliver(self, count: int, apart: int | None = None) -> None:
+        for first in range(count):
+            await self.bench.deliver(first, first + 1, partition=1 if first == apart else 0)
+            await asyncio.sleep(0.05)
+
+    async def finish(self, second_halves: int) -> None:
+        self.engine.gate.set()
+        while len(self.engine.calls) < second_halves:
+            await asyncio.sleep(0.001)
+        await self.bench.ticker.settle(10)
+        self.running.cancel()
+
+
+async def test_ticks_begin_while_one_is_finished_up_to_a_bound_and_are_finished_together() -> None:
+    ahead = Ahead(Scripted(half="finish"), ahead=2)
+    await ahead.deliver(4)
+    assert (ahead.begun, ahead.engine.calls) == ([0, 1, 2], [[(0, 0)]])
+    assert ahead.bench.ledger.committable(("events", 0)) is None
+    await ahead.finish(3)
+    assert ahead.begun == [0, 1, 2, 3]
+    assert ahead.engine.calls == [[(0, 0)], [(0, 1), (0, 2)], [(0, 3)]]
+    assert ahead.bench.ledger.committable(("events", 0)) == Committable(4, 3)
+    assert ahead.bench.ticker.stats.ticks == 4
+
+
+async def test_a_tick_that_does_not_follow_is_finished_apart() -> None:
     engine = Scripted(half="finish")
-    engine.gate.clear()
-    begun: list[int] = []
+    engine.apart = {1}
+    ahead = Ahead(engine)
+    await ahead.deliver(5, apart=3)
+    await ahead.finish(3)
+    assert engine.calls == [[(0, 0)], [(0, 1), (0, 2)], [(1, 3), (0, 4)]]
 
-    class Noting(Scripted):
-        def begin(self, slices: Sequence[Slice]) -> Sequence[Slice]:
-            begun.append(slices[0].first_offset)
-            return slices
 
-        finish = engine.finish
+async def test_nothing_is_finished_past_a_tick_that_is_given_up_at_the_end() -> None:
+    ahead = Ahead(Scripted(ConnectionError("down"), half="finish"), sleeps=3)
+    await ahead.deliver(3)
+    ahead.engine.gate.set()
+    await ahead.running
+    assert (ahead.begun, ahead.engine.calls) == ([0, 1, 2], [[(0, 0)]])
+    assert ahead.bench.ledger.committable(("events", 0)) is None
 
-    bench = Bench(Noting(), sleeps=100)
+
+async def test_second_halves_leave_time_between_them() -> None:
+    engine = Scripted(half="finish")
+    bench = Bench(engine, sleeps=100, finish_interval=0.5)
+    began: list[float] = []
+    engine.on_tick = lambda: began.append(bench.now)
+
+    def pass_time() -> None:
+        bench.now += bench.slept[-1]
+
+    bench.on_sleep = pass_time
     running = asyncio.create_task(bench.ticker.run())
-    for first in (0, 1, 2):
+    for first in (0, 1):
         await bench.deliver(first, first + 1)
-        await asyncio.sleep(0.05)
-    assert (begun, engine.calls) == ([0, 1], [[(0, 0)]])
-    assert bench.ledger.committable(("events", 0)) is None
-    engine.gate.set()
-    while engine.calls != [[(0, 0)], [(0, 1)], [(0, 2)]]:
-        await asyncio.sleep(0.001)
-    await bench.ticker.settle(10)
-    assert (begun, bench.ledger.committable(("events", 0))) == ([0, 1, 2], Committable(3, 2))
+        while len(began) <= first:
+            await asyncio.sleep(0.001)
     running.cancel()
+    assert began[1] >= 0.5
 
 
 async def test_what_began_is_not_begun_again_when_its_second_half_fails() -> None:

@@ -29,25 +29,20 @@ def partitions(store: Store) -> list[int]:
 def test_each_write_is_named_when_its_rows_are_there(store: Store) -> None:
     store.clear()
     stages = Stages()
-    writer = Writer([store.client], stages)
-    with writer([GOOD]) as written:
-        assert [(write.table, partitions(store)) for write in written] == [("speed_progress", [1])]
+    writing = Writer([store.client], stages)([GOOD])
+    assert [(write.table, partitions(store)) for write in writing.acknowledged()] == [("speed_progress", [1])]
     assert list(stages) == ["insert speed_progress"]
+    assert not writing.failed()
 
 
 def test_an_insert_that_failed_is_raised_when_the_others_have_ended(store: Store) -> None:
     """What is left behind would write beside the same tick when it is tried again."""
     store.clear()
-    writer = Writer([store.client], Stages())
-    with pytest.raises(DatabaseError), writer([BAD, GOOD]) as written:
-        list(written)
+    writing = Writer([store.client], Stages())([BAD, GOOD])
+    with pytest.raises(DatabaseError):
+        writing.end()
     assert partitions(store) == [1]
-
-
-def test_an_insert_that_failed_is_raised_also_where_nobody_asks(store: Store) -> None:
-    writer = Writer([store.client], Stages())
-    with pytest.raises(DatabaseError), writer([BAD]):
-        pass
+    assert writing.failed()
 
 
 def test_a_step_has_the_tables_that_have_rows() -> None:
