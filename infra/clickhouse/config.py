@@ -18,6 +18,7 @@ def config_xml(users: Path, memory_bytes: int, merge_threads: int = 2) -> str:
   <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
   <ignore_empty_sql_security_in_create_view_query>0</ignore_empty_sql_security_in_create_view_query>
   <background_pool_size>{merge_threads}</background_pool_size>
+  <os_threads_nice_value_merge_mutate>5</os_threads_nice_value_merge_mutate>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <background_common_pool_size>2</background_common_pool_size>
   <background_fetches_pool_size>1</background_fetches_pool_size>
