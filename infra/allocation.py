@@ -12,15 +12,15 @@ import gc
 import os
 from collections.abc import Mapping
 
-KEPT_MS = 60_000
+KEPT_MS = 5_000
 MEMORY_KEPT: Mapping[str, str] = {
     "_RJEM_MALLOC_CONF": f"dirty_decay_ms:{KEPT_MS},muzzy_decay_ms:{KEPT_MS}",
     "MIMALLOC_PURGE_DELAY": str(KEPT_MS),
 }
-"""The environment in which freed memory stays for a minute with polars (jemalloc) and Arrow (mimalloc)."""
+"""The environment in which freed memory stays for some ticks with polars (jemalloc) and Arrow (mimalloc)."""
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-_MALLOC = {_M_TRIM_THRESHOLD: 1 << 30, _M_TOP_PAD: 16 << 20, _M_MMAP_THRESHOLD: 32 << 20}
+_MALLOC = {_M_TRIM_THRESHOLD: 128 << 20, _M_TOP_PAD: 16 << 20, _M_MMAP_THRESHOLD: 32 << 20}
 """For numpy, by glibc's malloc.h: what arrays below 32 MiB leave is taken by the next ones. More than that the library
 does not allow; its own beginning is 128 KiB."""
 
