@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 def config_xml(users: Path, memory_bytes: int, merge_threads: int = 2) -> str:
     """The engine's configuration file: where users are, how much memory, how many merges.
 
+    Merges stand back behind inserts and queries where the process may lower their priority (CAP_SYS_NICE).
+
     A view without a stated SQL SECURITY gets its creator's rights, as ``default_normal_view_sql_security`` asks for;
     without ``ignore_empty_sql_security_in_create_view_query`` off, the engine would not look at that setting.
     """
