@@ -6,16 +6,18 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import polars as pl
 import pytest
 
-from infra.clients.clickhouse import insert
-from schemas.alerts import AlertRules
-from schemas.frames import SIGHTED_COLUMNS
+from infra.clients.clickhouse import Client, insert
+from schemas.alerts import ALERT_COLUMNS, AlertRules
+from schemas.frames import SIGHTED_COLUMNS, empty
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from streams.engine import Engine
+from streams.raised import Raised
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.slices import Slice
 from tests.merge.frames import event_frame, order_frame
@@ -157,3 +159,9 @@ def test_an_hour_without_the_usual_traffic_is_told_once_all_partitions_have_pass
     assert told == [NOW.replace(hour=8)]
     [alert] = store.rows("SELECT * FROM speed_alerts FINAL")
     assert (alert["entity"], alert["observed"], dict(alert["evidence"])["usual"]) == ("default", 5.0, "50")
+
+
+def test_what_was_raised_is_remembered_without_the_store() -> None:
+    """When it is, everything is written, and other memories have changed: a failure would count the tick twice."""
+    store_that_is_gone = cast("Client", None)
+    Raised(store_that_is_gone).take_in(empty(ALERT_COLUMNS))
