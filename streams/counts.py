@@ -29,21 +29,15 @@ _COUNTED = {
     )
 }
 _OF_PRODUCTS = "(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND log_partition IN %(partitions)s"
-_ROWS = f"""
+_NEWEST = f"""
 SELECT * REPLACE (toDateTime64(window_start, 3) AS window_start)
-FROM (
-    SELECT {", ".join(WINDOW_COLUMNS)} FROM speed_products FINAL
-    WHERE {_OF_PRODUCTS} AND window_start >= %(since)s AND window_start < %(until)s
-)
+FROM (SELECT {", ".join(WINDOW_COLUMNS)} FROM speed_products FINAL WHERE {{}})
 """
-_RECENT = f"""
-SELECT * REPLACE (toDateTime64(window_start, 3) AS window_start)
-FROM (
-    SELECT {", ".join(WINDOW_COLUMNS)} FROM speed_products FINAL
-    WHERE day >= %(day)s AND log_partition IN %(partitions)s
-        AND toUnixTimestamp(window_start) >= transform(log_partition, %(partitions)s, %(since)s, 0)
+_ROWS = _NEWEST.format(f"{_OF_PRODUCTS} AND window_start >= %(since)s AND window_start < %(until)s")
+_RECENT = _NEWEST.format(
+    "day >= %(day)s AND log_partition IN %(partitions)s"
+    " AND toUnixTimestamp(window_start) >= transform(log_partition, %(partitions)s, %(since)s, 0)"
 )
-"""
 _EVENTS = (
     f"{_OF_PRODUCTS} AND event_time >= %(since)s AND event_time < %(until)s"
     " AND toDate(append_time) <= day + %(horizon)s"

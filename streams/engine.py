@@ -8,6 +8,7 @@ half has a memory of its own, which is as of all ticks before.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -16,12 +17,12 @@ from schemas.alerts import AlertRules
 from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from streams.derived import Derivation
-from streams.facts import FactFold, Facts, joined
+from streams.facts import FactFold, Facts, joined, sessions_of
 from streams.memory import MemoryLimits
 from streams.records import Records
 from streams.slices import Slice
 from streams.stages import Stages
-from streams.writes import SESSIONS, Write, Writes, of_step
+from streams.writes import Write, Writes
 from streams.writing import Writer, Writing
 
 _Found = TypeVar("_Found")
@@ -100,7 +101,7 @@ class Engine:
         with self.stages("decode"):
             records = self._intake(slices)
         facts = self._stored(self.facts.steps(records))
-        rows = of_step((SESSIONS,), {SESSIONS: facts.sessions})
+        rows = sessions_of(facts)
         return Begun(facts, rows, self._write(rows))
 
     def follows(self, begun: Begun) -> bool:
@@ -136,6 +137,7 @@ class Engine:
 
     def _send(self, writing: Writing) -> None:
         """Hands the rows on, right after their insert."""
-        for write in writing.acknowledged():
-            with self.stages("topics"):
-                self._outputs.send(write)
+        with closing(writing.acknowledged()) as written:
+            for write in written:
+                with self.stages("topics"):
+                    self._outputs.send(write)

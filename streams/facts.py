@@ -22,7 +22,7 @@ from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.stages import Stages
-from streams.writes import FACTS, PROGRESS, Writes, of_step
+from streams.writes import FACTS, PROGRESS, SESSIONS, Writes, of_step
 
 Standings = Mapping[tuple[str, int], progress.Progress]
 """(topic, partition) -> how far it is applied."""
@@ -49,6 +49,11 @@ class Facts:
     before: Standings
     after: Standings
     forgotten: Collection[tuple[str, int]]
+
+
+def sessions_of(facts: Facts) -> Writes:
+    """What is written of a tick as soon as its facts are stored."""
+    return of_step((SESSIONS,), {SESSIONS: facts.sessions})
 
 
 _FRAMES = ("events", "orders", "all_orders", "sessions", "reach", "duplicates", "dead_letters")

@@ -18,8 +18,6 @@ KEYS_PER_QUERY = 50_000
 
 _EVENT_TABLES = ("events_speed", "events_cold", "batch_events")
 _ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
-_OF_SESSIONS = "(tenant_id, session_id) IN %(keys)s"
-_OF_ORDERS = "(tenant_id, transaction_id) IN %(keys)s"
 
 
 class History:
@@ -30,33 +28,11 @@ class History:
 
     def events(self, groups: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
         """All stored events (`streams.sessions.STATE_COLUMNS`) of the groups (`GROUP`) of these rows, of any day."""
-        groups = groups.select(GROUP).unique(maintain_order=True)
-        parts = [
-            once(
-                self._client,
-                _EVENT_TABLES,
-                sessions.STATE_COLUMNS,
-                "(tenant_id, session_id) IN %(keys)s",
-                {"keys": keys},
-            )
-            for keys in chunks(groups, ("tenant_id", "session_id"))
-        ]
-        return _known(parts, sessions.STATE_COLUMNS, groups, GROUP, below)
+        return self._whole(groups, GROUP, _EVENT_TABLES, sessions.STATE_COLUMNS, below)
 
     def orders(self, transactions: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:
         """All stored facts (`streams.orders.STATE_COLUMNS`) of the transactions (`ORDER_GROUP`) of these rows."""
-        transactions = transactions.select(ORDER_GROUP).unique(maintain_order=True)
-        parts = [
-            once(
-                self._client,
-                _ORDER_TABLES,
-                orders.STATE_COLUMNS,
-                "(tenant_id, transaction_id) IN %(keys)s",
-                {"keys": keys},
-            )
-            for keys in chunks(transactions, ("tenant_id", "transaction_id"))
-        ]
-        return _known(parts, orders.STATE_COLUMNS, transactions, ORDER_GROUP, below)
+        return self._whole(transactions, ORDER_GROUP, _ORDER_TABLES, orders.STATE_COLUMNS, below)
 
     def stored_sessions(self, partitions: Collection[int]) -> Words:
         """The hash (`streams.known`) of every session id that the partitions have a stored event of."""
@@ -103,6 +79,23 @@ class History:
         }
         return once(self._client, _EVENT_TABLES, sessions.STATE_COLUMNS, old, parameters)
 
+    def _whole(
+        self,
+        wanted: pl.DataFrame,
+        group: tuple[str, ...],
+        tables: tuple[str, ...],
+        columns: Mapping[str, pl.DataType],
+        below: Mapping[int, int],
+    ) -> pl.DataFrame:
+        """All stored records, below the start of the tick, of the groups of these rows."""
+        tenant, entity = group[:2]
+        groups = wanted.select(group).unique(maintain_order=True)
+        parts = [
+            once(self._client, tables, columns, f"({tenant}, {entity}) IN %(keys)s", {"keys": keys})
+            for keys in chunks(groups, (tenant, entity))
+        ]
+        return below_start(pl.concat([empty(columns), *parts]), below).join(groups, on=group, how="semi")
+
     def _hashes(self, tables: tuple[str, ...], entity: str, partitions: Collection[int]) -> Words:
         found = HASH_SQL.format(tenant="tenant_id", entity=entity)
         each = f"SELECT DISTINCT {found} AS hash FROM {{}} WHERE log_partition IN %(partitions)s"
@@ -129,18 +122,6 @@ def chunks(keys: pl.DataFrame, columns: tuple[str, str]) -> Iterator[list[tuple[
     """The distinct keys, no more at a time than one query takes."""
     for part in keys.select(columns).unique().iter_slices(KEYS_PER_QUERY):
         yield part.rows()
-
-
-def _known(
-    parts: list[pl.DataFrame],
-    columns: Mapping[str, pl.DataType],
-    wanted: pl.DataFrame,
-    keys: tuple[str, ...],
-    below: Mapping[int, int],
-) -> pl.DataFrame:
-    if not parts:
-        return empty(columns)
-    return below_start(pl.concat(parts), below).join(wanted, on=keys, how="semi")
 
 
 def below_start(stored: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:

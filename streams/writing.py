@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, as_completed, wait
 from functools import partial
 from queue import SimpleQueue
@@ -19,7 +19,7 @@ class Writing:
     def __init__(self, running: Mapping[Future[None], Write]) -> None:
         self._running = running
 
-    def acknowledged(self) -> Iterator[Write]:
+    def acknowledged(self) -> Generator[Write, None, None]:
         """The writes, each when its rows are; raises what an insert raised, when all have ended.
 
         So none is left to write while the same rows are written again.

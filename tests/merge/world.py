@@ -24,7 +24,7 @@ from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
 from schemas.tables.lake import to_arrow
 from streams.engine import Engine
-from streams.facts import Facts, joined
+from streams.facts import Facts, joined, sessions_of
 from streams.holes import WaitForPublication
 from streams.records import Range, Records
 from streams.slices import Slice
@@ -33,7 +33,6 @@ from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time
 from tests.merge.lake import Lake
 from tests.merge.log import EVENT_LOGS, LOGS, ORDER_LOG, TheLog
 from tests.merge.store import SPEED, Store
-from tests.merge.ticks import sessions_of
 from tests.oracle.records import Log, LogRecord
 from tests.oracle.records import utc_day as day_of_ms
 
