@@ -18,6 +18,7 @@ from streams import progress, states
 from streams.anomalies import Anomalies, Watched
 from streams.counts import Counts, Standing
 from streams.facts import Facts
+from streams.ledger import by_topic
 from streams.memory import LEFT
 from streams.popularity import WindowChange, WindowMemory
 from streams.progress import Progress
@@ -58,8 +59,7 @@ class Derivation:
             self._remember(counted, watched)
 
     def _forget(self, dropped: Collection[tuple[str, int]]) -> None:
-        for topic in sorted({topic for topic, _ in dropped}):
-            partitions = sorted(partition for of, partition in dropped if of == topic)
+        for topic, partitions in by_topic(dropped):
             self._anomalies.forget(topic, partitions)
             if topic == USER_EVENTS:
                 self.windows.forget(partitions)

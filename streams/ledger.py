@@ -1,7 +1,7 @@
 """What has been handed on and what has been written: the only source of committed offsets."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,6 +9,12 @@ from streams.errors import OverlappingSlice
 from streams.slices import Slice
 
 TopicPartition = tuple[str, int]
+
+
+def by_topic(places: Collection[TopicPartition]) -> Iterator[tuple[str, list[int]]]:
+    """Each topic, in order, with its partitions, in order."""
+    for topic in sorted({topic for topic, _ in places}):
+        yield topic, sorted(partition for of, partition in places if of == topic)
 
 
 class Committable(NamedTuple):

@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
-from streams.ledger import Ledger, TopicPartition
+from streams.ledger import Ledger, TopicPartition, by_topic
 from streams.pending import Delivery, Pending
 from streams.slices import Slice
 from streams.trying import Patience, Trying
@@ -180,8 +180,8 @@ class Ticker(Generic[Begun]):
             await self._begins.rest(error, slices)
 
     def _call_begin(self, slices: Sequence[Slice], forgotten: Collection[TopicPartition]) -> Begun | None:
-        for topic in sorted({topic for topic, _ in forgotten}):
-            self._engine.forget(topic, sorted(p for t, p in forgotten if t == topic))
+        for topic, partitions in by_topic(forgotten):
+            self._engine.forget(topic, partitions)
         return self._engine.begin(slices) if slices else None
 
     def _began(self, batch: Sequence[Delivery], started: float, begun: Begun | None) -> None:
