@@ -3,14 +3,15 @@
 Compared are groups whose last event lies below the cut: the batch has counted them, and the speed layer has a row or
 facts of its own that nobody reads any more. Of one log both must say the same, so the difference is 0 unless something
 was lost. What makes it differ is listed in the README. A partition is left out where the two do not know the same
-records: where the speed layer is behind the cut, or began after records of the day.
+records: where the speed layer is behind the cut, or began after records of the day. Past the horizon of the day the
+speed layer keeps cold facts, which are compared, and writes no rows of sessions: groups touched then are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from infra.clients.clickhouse import Client, insert, select
 from schemas import gates, reconcile
 from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, ORDER_GROUP
 from schemas.gates import Check
+from schemas.lateness import Horizon
 from schemas.metrics import METRICS, Metric, Source
 from schemas.products import COUNTERS
 from schemas.sessions import SESSION_COLUMNS
@@ -37,6 +39,7 @@ _COLUMNS: dict[str, pl.DataType] = {
     **{name: kind for name, kind in reconcile.RESULT_COLUMNS.items() if name != "worst"},
     "worst": pl.List(pl.String()),
 }
+_PRODUCT = ("tenant_id", "product_id")
 _PRODUCT_METRICS = tuple(
     Metric(name, "daily_metrics", "sum", "events", f"{name} of products", "events", value=name) for name in COUNTERS
 )
@@ -52,13 +55,15 @@ class NotComparable(Exception):
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What a comparison found, over all metrics."""
+    """What a comparison found, over all metrics. What it left out is not kept: read back, it is empty and 0."""
 
     dataset: str
     day: date
     version: int
     left_out: dict[int, str]
     """Partition -> why it was not compared."""
+    past_horizon: int
+    """Groups whose sessions of the day were not compared, since an event touched them past the day's horizon."""
     groups: int
     equal: int
     differing: int
@@ -92,23 +97,30 @@ def _of(source: Source) -> tuple[Metric, ...]:
     return tuple(metric for metric in METRICS if metric.source == source)
 
 
-def _facts(source: Source, keys: tuple[str, ...], columns: Mapping[str, pl.DataType], speed: str, batch: str) -> _Kind:
+def _facts(
+    source: Source, keys: tuple[str, ...], columns: Mapping[str, pl.DataType], speed: tuple[str, ...], batch: str
+) -> _Kind:
     names = ", ".join(columns)
-    below = _BELOW.format(position="log_offset")
+    scope = f"{_SCOPE} AND {_BELOW.format(position='log_offset')}"
     return _Kind(
         source,
         keys,
         columns,
         keys[1],
         _of(source),
-        f"SELECT {names} FROM (SELECT * FROM {speed} FINAL) WHERE {_SCOPE} AND {below}",
+        " UNION ALL ".join(f"SELECT {names} FROM (SELECT * FROM {table} FINAL) WHERE {scope}" for table in speed),
         f"SELECT {names} FROM {batch} WHERE {_SCOPE} AND version = %(version)s",
     )
 
 
+_GROUP = ", ".join(GROUP)
 _NEWER = (
-    f"SELECT {', '.join(GROUP)} FROM (SELECT * FROM speed_sessions FINAL)"
+    f"SELECT {_GROUP} FROM (SELECT * FROM speed_sessions FINAL)"
     f" WHERE {_SCOPE} AND NOT ({_BELOW.format(position='as_of')})"
+)
+_PAST_HORIZON = (
+    "SELECT tenant_id, entity_id, log_epoch, log_partition FROM speed_reach WHERE dataset = %(dataset)s"
+    " AND has(days, toDate(%(day)s)) AND toDate(append_time) > %(hot_until)s AND log_partition IN %(partitions)s"
 )
 _EVENTS = {name: EVENT_COLUMNS[name] for name in (*GROUP, "event_type", "user_id", "product_id", "log_offset")}
 _ORDERS = {
@@ -123,19 +135,19 @@ _KINDS = {
             SESSION_COLUMNS,
             "session_id",
             _of("sessions"),
-            f"SELECT {', '.join(GROUP)}, {_NESTED} FROM (SELECT * FROM speed_sessions FINAL) ARRAY JOIN sessions AS s"
-            f" WHERE {_SCOPE} AND {_BELOW.format(position='as_of')}",
+            f"SELECT {_GROUP}, {_NESTED} FROM (SELECT * FROM speed_sessions FINAL) ARRAY JOIN sessions AS s"
+            f" WHERE {_SCOPE} AND {_BELOW.format(position='as_of')} AND ({_GROUP}) NOT IN ({_PAST_HORIZON})",
             f"SELECT {', '.join(SESSION_COLUMNS)} FROM batch_sessions WHERE {_SCOPE} AND version = %(version)s"
-            f" AND ({', '.join(GROUP)}) NOT IN ({_NEWER})",
+            f" AND ({_GROUP}) NOT IN ({_NEWER}) AND ({_GROUP}) NOT IN ({_PAST_HORIZON})",
         ),
-        _facts("events", GROUP, _EVENTS, "events_speed", "batch_events"),
+        _facts("events", GROUP, _EVENTS, ("events_speed", "events_cold"), "batch_events"),
     ),
-    "orders": (_facts("orders", ORDER_GROUP, _ORDERS, "orders_speed", "batch_orders"),),
+    "orders": (_facts("orders", ORDER_GROUP, _ORDERS, ("orders_speed", "orders_cold"), "batch_orders"),),
 }
 
 
 def reconcile_day(
-    client: Client, dataset: str, published: Publication | None, day: date, now: datetime
+    client: Client, dataset: str, published: Publication | None, day: date, horizon: Horizon, now: datetime
 ) -> Reconciliation:
     """Compares, and writes what it found into `batch_reconciliation`. Raises `NotComparable`."""
     if published is None:
@@ -147,12 +159,13 @@ def reconcile_day(
     partitions = sorted(published.cut.keys() - left_out.keys())
     if left_out and len(left_out) == len(reasons):
         raise NotComparable(day, dataset, f"no partition is known to both layers alike ({_reasons(left_out)})")
-    results = {kind.source: _compared(client, kind, published, partitions) for kind in _KINDS[dataset]}
-    if dataset == "events":
-        results["products"] = _products(client, published, left_out)
+    parameters = _parameters(published, partitions, horizon)
+    results = {kind.source: _compared(client, kind, parameters) for kind in _KINDS[dataset]}
+    if dataset == "events" and not left_out:
+        results["products"] = _products(client, parameters)
     found = pl.concat([_told(source, rows) for source, rows in results.items()])
     _keep(client, published, found, now)
-    return _summary(published, left_out, found)
+    return _summary(published, left_out, _past_horizon(client, parameters), found)
 
 
 def newest(client: Client, published: Publication) -> Reconciliation | None:
@@ -164,7 +177,7 @@ def newest(client: Client, published: Publication) -> Reconciliation | None:
     )
     own = {"day": published.day, "dataset": published.dataset, "version": published.version}
     found = select(client, sql, columns, own)
-    return _summary(published, {}, found) if found.height else None
+    return _summary(published, {}, 0, found) if found.height else None
 
 
 def _reasons_by_partition(client: Client, published: Publication) -> dict[int, str]:
@@ -202,20 +215,21 @@ def _reasons(left_out: Mapping[int, str]) -> str:
     return "; ".join(f"partition {partition}: {why}" for partition, why in sorted(left_out.items()))
 
 
-def _compared(client: Client, kind: _Kind, published: Publication, partitions: list[int]) -> pl.DataFrame:
-    parameters = _parameters(published, partitions)
+def _compared(client: Client, kind: _Kind, parameters: Mapping[str, object]) -> pl.DataFrame:
     rows = select(client, f"SELECT count() AS n FROM ({kind.batch})", {"n": pl.Int64()}, parameters).item()
     shards = 1 + rows // GROUPS_PER_SHARD
     return reconcile.added(list(_shards(client, kind, parameters, shards)))
 
 
-def _parameters(published: Publication, partitions: list[int]) -> dict[str, object]:
+def _parameters(published: Publication, partitions: list[int], horizon: Horizon) -> dict[str, object]:
     return {
+        "dataset": published.dataset,
         "day": published.day,
         "version": published.version,
         "epoch": published.log_epoch,
         "ends": [published.cut[partition] for partition in partitions],
         "partitions": partitions,
+        "hot_until": published.day + timedelta(days=horizon.days),
     }
 
 
@@ -231,37 +245,45 @@ def _shards(client: Client, kind: _Kind, parameters: Mapping[str, object], shard
         yield reconcile.compare(*sides)
 
 
-def _products(client: Client, published: Publication, left_out: Mapping[int, str]) -> pl.DataFrame:
-    """Product counters: windows of the speed layer against the batch rows and the facts past the cut.
+def _products(client: Client, parameters: Mapping[str, object]) -> pl.DataFrame:
+    """Product counters: windows and cold facts of the speed layer against batch rows and hot facts past the cut.
 
     Windows do not say how far they know a partition, so they are compared only where all partitions are.
     """
-    if left_out:
-        return pl.DataFrame(schema=reconcile.RESULT_COLUMNS)
-    keys, sums = ("tenant_id", "product_id"), ", ".join(f"toInt64(sum({name})) AS {name}" for name in COUNTERS)
-    late = ", ".join(f"toUInt64(event_type = '{kind}') AS {name}" for name, kind in COUNTERS.items())
-    names = ", ".join(COUNTERS)
-    columns: dict[str, pl.DataType] = {**dict.fromkeys(keys, pl.String()), **dict.fromkeys(COUNTERS, pl.Int64())}
-    kinds = ", ".join(f"'{kind}'" for kind in COUNTERS.values())
-    speed = f"SELECT tenant_id, product_id, {names} FROM (SELECT * FROM speed_products FINAL) WHERE day = %(day)s"
-    batch = (
-        f"SELECT tenant_id, product_id, {names} FROM batch_products WHERE day = %(day)s AND version = %(version)s"
-        f" UNION ALL SELECT tenant_id, assumeNotNull(fact.product_id) AS product_id, {late}"
-        " FROM (SELECT * FROM events_speed FINAL) AS fact"
-        f" WHERE day = %(day)s AND NOT ({_BELOW.format(position='log_offset')})"
-        f" AND fact.product_id IS NOT NULL AND event_type IN ({kinds})"
+    keys, names = ", ".join(_PRODUCT), ", ".join(COUNTERS)
+    sums = ", ".join(f"toInt64(sum({name})) AS {name}" for name in COUNTERS)
+    columns = dict.fromkeys(_PRODUCT, pl.String()) | dict.fromkeys(COUNTERS, pl.Int64())
+    below = _BELOW.format(position="log_offset")
+    speed = (
+        f"SELECT {keys}, {names} FROM (SELECT * FROM speed_products FINAL) WHERE day = %(day)s"
+        f" UNION ALL {_product_facts('events_cold', below)}"
     )
-    parameters = _parameters(published, sorted(published.cut))
+    batch = (
+        f"SELECT {keys}, {names} FROM batch_products WHERE day = %(day)s AND version = %(version)s"
+        f" UNION ALL {_product_facts('events_speed', f'NOT ({below})')}"
+    )
     sides = [
-        select(
-            client,
-            f"SELECT tenant_id, product_id, {sums} FROM ({sql}) GROUP BY tenant_id, product_id",
-            columns,
-            parameters,
-        )
+        select(client, f"SELECT {keys}, {sums} FROM ({sql}) GROUP BY {keys}", columns, parameters)
         for sql in (speed, batch)
     ]
-    return reconcile.compare(*[reconcile.per_group(side, keys, _PRODUCT_METRICS) for side in sides])
+    return reconcile.compare(*[reconcile.per_group(side, _PRODUCT, _PRODUCT_METRICS) for side in sides])
+
+
+def _product_facts(table: str, condition: str) -> str:
+    """The counters of each event of the day that names a product."""
+    counters = ", ".join(f"toUInt64(event_type = '{kind}') AS {name}" for name, kind in COUNTERS.items())
+    kinds = ", ".join(f"'{kind}'" for kind in COUNTERS.values())
+    return (
+        f"SELECT tenant_id, assumeNotNull(fact.product_id) AS product_id, {counters}"
+        f" FROM (SELECT * FROM {table} FINAL) AS fact WHERE day = %(day)s AND {condition}"
+        f" AND fact.product_id IS NOT NULL AND event_type IN ({kinds})"
+    )
+
+
+def _past_horizon(client: Client, parameters: Mapping[str, object]) -> int:
+    sql = f"SELECT count() AS n FROM (SELECT DISTINCT * FROM ({_PAST_HORIZON}))"
+    found: int = select(client, sql, {"n": pl.Int64()}, parameters).item()
+    return found
 
 
 def _told(source: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -287,7 +309,9 @@ def _keep(client: Client, published: Publication, found: pl.DataFrame, now: date
         insert(client, "batch_reconciliation", rows)
 
 
-def _summary(published: Publication, left_out: dict[int, str], found: pl.DataFrame) -> Reconciliation:
+def _summary(
+    published: Publication, left_out: dict[int, str], past_horizon: int, found: pl.DataFrame
+) -> Reconciliation:
     """The comparison as a whole; `worst` as texts."""
     names = ("groups", "equal", "differing", "missing", "extra")
     counted = {name: int(found[name].sum()) for name in names}
@@ -296,6 +320,7 @@ def _summary(published: Publication, left_out: dict[int, str], found: pl.DataFra
         published.day,
         published.version,
         left_out,
+        past_horizon,
         **counted,
         smape=max(found["smape"].to_list(), default=0.0),
         worst=tuple(found["worst"].explode(empty_as_null=False).drop_nulls().to_list()[: reconcile.WORST]),

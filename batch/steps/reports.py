@@ -14,6 +14,7 @@ from batch.publish import current_publications
 from batch.reconcile import NotComparable, Reconciliation, newest, reconcile_day
 from batch.report import QualityReport, keep, newest_gates
 from batch.steps.resources import Resources
+from schemas.lateness import Horizon
 
 if TYPE_CHECKING:
     from batch.explain import Explanation
@@ -25,7 +26,8 @@ class ReportSteps(Resources):
     def reconcile(self, dataset: Dataset, day: date) -> Reconciliation:
         """Compares the speed layer with what is published of a day."""
         published = current_publications(self.client, dataset.name).get(day)
-        return reconcile_day(self.client, dataset.name, published, day, self.clock())
+        horizon = Horizon(self.settings.horizon_days)
+        return reconcile_day(self.client, dataset.name, published, day, horizon, self.clock())
 
     def late(self, dataset: Dataset, patience: Patience) -> list[LateDay]:
         """The published days with landed records past their cut that are due for a recompute."""

@@ -112,7 +112,7 @@ def report(tmp_path: Path) -> QualityReport:
     published = Publication("events", DAY, 4, "p", 77, 1, {0: 5}, 11, False, "x")
     check = LIMIT.judge(1, 100)
     compared = Reconciliation(
-        "events", DAY, 77, {}, 100, 99, 0, 1, 0, 0.02, ("sessions of t s: speed 0, batch 1",), check
+        "events", DAY, 77, {}, 0, 100, 99, 0, 1, 0, 0.02, ("sessions of t s: speed 0, batch 1",), check
     )
     return keep(
         QualityReport(

@@ -74,6 +74,11 @@ class TheLog:
         }
         self._append(EVENT_LOGS[0], value)
 
+    def order(self, at: int) -> None:
+        """Appends one completed order of so many minutes after the first midnight."""
+        self.made += 1
+        self._append(ORDER_LOG, _order(f"x{self.made}", FIRST_MIDNIGHT + at * MINUTE))
+
     def _append(self, log: Log, value: dict[str, object], dead: bool = False) -> None:
         part = self.records[log]
         appended = max(self.clock, part[-1].append_time_ms) if part else self.clock
@@ -128,14 +133,23 @@ class TheLog:
             other = dict(rng.choice(old).value or {})
             return other if rng.random() < 0.6 else other | {"status": "refunded"}
         ago = rng.choice([0, 0, 30, 1440, 2880, (self.horizon_days + 1) * 1440])
-        return {
-            "transactionId": f"x{self.made}",
+        return _order(f"x{self.made}", self.clock - ago * MINUTE) | {
             "userId": rng.choice(["u0", "u1"]),
-            "orderItems": [],
             "totalAmount": rng.choice([1.0, 2.5, 10.115]),
             "currency": rng.choice(["EUR", "JPY"]),
-            "paymentMethod": "card",
             "status": rng.choice(["completed", "completed", "refunded", "pending"]),
-            "timestamp": self.clock - ago * MINUTE,
-            "tenantId": "t0",
         }
+
+
+def _order(transaction_id: str, timestamp: int) -> dict[str, object]:
+    return {
+        "transactionId": transaction_id,
+        "userId": "u0",
+        "orderItems": [],
+        "totalAmount": 2.5,
+        "currency": "EUR",
+        "paymentMethod": "card",
+        "status": "completed",
+        "timestamp": timestamp,
+        "tenantId": "t0",
+    }

@@ -39,7 +39,7 @@ class History:
     def __init__(self, store: Store) -> None:
         store.clear()
         self.world = World(store)
-        self.event = self.world.log.event
+        self.event, self.order = self.world.log.event, self.world.log.order
 
     def until(self, minute: int) -> None:
         self.world.log.clock = FIRST_MIDNIGHT + minute * MINUTE
@@ -57,9 +57,9 @@ class History:
     def land(self) -> None:
         self.world.land(random.Random(0))
 
-    def publish(self, day: int) -> None:
+    def publish(self, day: int, dataset: str = "events") -> None:
         """Recomputes a day from the newest landing and publishes it."""
-        for _ in self.publisher(day):
+        for _ in self.publisher(day, dataset):
             pass
 
     def published(self) -> None:
@@ -69,10 +69,10 @@ class History:
         self.land()
         self.publish(0)
 
-    def publisher(self, day: int):  # type: ignore[no-untyped-def]  # a generator of steps
-        lake = self.world.lakes["events"]
+    def publisher(self, day: int, dataset: str = "events"):  # type: ignore[no-untyped-def]  # a generator of steps
+        lake = self.world.lakes[dataset]
         assert lake.head is not None
-        return self.world.recompute("events", {self.date(day)}, lake.head, random.Random(1))
+        return self.world.recompute(dataset, {self.date(day)}, lake.head, random.Random(1))
 
     def date(self, day: int) -> date:
         return utc_day(FIRST_MIDNIGHT + day * DAY * MINUTE)

@@ -14,6 +14,7 @@ from batch.reconcile import NotComparable, Reconciliation, reconcile_day
 from tests.merge.scenarios import AFTER_MIDNIGHT, DAY, History
 from tests.merge.schedules import WEIGHTS, Schedule, play
 from tests.merge.store import Store
+from tests.merge.world import HORIZON
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 OPERATIONS = [name for name, weight in WEIGHTS.items() if name != "wipe" for _ in range(max(1, round(weight)))]
@@ -25,7 +26,7 @@ def reconciled(store: Store) -> Iterator[Reconciliation]:
     for dataset in ("events", "orders"):
         for day, published in current_publications(store.client, dataset).items():
             try:
-                yield reconcile_day(store.client, dataset, published, day, NOW)
+                yield reconcile_day(store.client, dataset, published, day, HORIZON, NOW)
             except NotComparable:
                 continue
 
@@ -66,6 +67,48 @@ def test_a_late_event_without_a_product_counts_for_none(store: Store) -> None:
     assert rows == [{"metric": "clicks", "n": 1}]
 
 
+def test_a_group_that_was_touched_past_the_horizon_of_the_day_is_left_out(store: Store) -> None:
+    own = History(store)
+    own.until(DAY)
+    own.event(DAY - 20, "joined")
+    own.event(DAY - 10, "other")
+    own.tick()
+    own.until(3 * DAY)
+    own.event(DAY + 5, "joined")
+    own.tick()
+    own.land()
+    own.publish(0)
+    ended, hot = reconciled(store)
+    assert (ended.past_horizon, ended.smape, ended.worst) == (1, 0.0, ())
+    assert (hot.past_horizon, hot.smape, hot.worst) == (0, 0.0, ())
+    store.client.command("TRUNCATE TABLE speed_sessions")
+    ended, _ = reconciled(store)
+    assert ended.missing > 0
+    assert all("other" in offender for offender in ended.worst)
+
+
+def test_facts_that_came_past_the_horizon_of_the_day_are_compared(store: Store) -> None:
+    own = History(store)
+    own.event(5, "a", product="p")
+    own.order(5)
+    own.tick()
+    own.until(3 * DAY)
+    own.event(8, "a", kind="click", product="p")
+    own.event(9, "b", kind="click", product="q")
+    own.order(8)
+    own.tick()
+    own.land()
+    own.publish(0)
+    own.publish(0, "orders")
+    assert [(found.smape, found.worst) for found in reconciled(store)] == [(0.0, ()), (0.0, ())]
+    store.client.command("TRUNCATE TABLE events_cold")
+    store.client.command("TRUNCATE TABLE orders_cold")
+    store.clear(("batch_reconciliation",))
+    assert [found.equal < found.groups for found in reconciled(store)] == [True, True]
+    off = store.rows("SELECT DISTINCT source FROM reconciliation WHERE equal < groups ORDER BY source")
+    assert [row["source"] for row in off] == ["events", "orders", "products"]
+
+
 @pytest.mark.parametrize(
     ("lose", "source"),
     [
@@ -95,6 +138,6 @@ def test_a_day_that_was_never_streamed_is_no_difference(store: Store) -> None:
     published = current_publications(store.client, "events")
     (day,) = published
     with pytest.raises(NotComparable, match="never streamed"):
-        reconcile_day(store.client, "events", published[day], day, NOW)
+        reconcile_day(store.client, "events", published[day], day, HORIZON, NOW)
     with pytest.raises(NotComparable, match="not published"):
-        reconcile_day(store.client, "orders", None, day, NOW)
+        reconcile_day(store.client, "orders", None, day, HORIZON, NOW)
