@@ -1,4 +1,8 @@
-"""The rows of one tick, in the order in which they are written."""
+"""The rows of one tick, in the order in which they are written.
+
+Facts first, since all other rows are derived from them; progress last, since it says that the rest is there. Rows of
+sessions and derived ones have no order: none of them says anything about another.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,6 @@ DERIVED = (
     "speed_tickets",
     "speed_signals",
 )
-
-WRITE_ORDER = (FACTS, (SESSIONS, *DERIVED), (PROGRESS,))
-"""Facts first, since all other rows are derived from them; progress last, since it says that the rest is there.
-Between tables of one step there is no order: none of them says anything about another."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +15,10 @@ from infra.clickhouse.settings import set_statement
 from infra.clients.clickhouse import Client, migrate
 from schemas.tables import clickhouse_migrations
 from serving.merged import statements
-from streams.writes import WRITE_ORDER
+from streams.writes import DERIVED, FACTS, PROGRESS, SESSIONS
 from tests.support.clickhouse import clear
 
-SPEED = tuple(chain.from_iterable(WRITE_ORDER))
+SPEED = (*FACTS, SESSIONS, *DERIVED, PROGRESS)
 BATCH = (
     "batch_events",
     "batch_sessions",
