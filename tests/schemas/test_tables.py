@@ -100,7 +100,9 @@ def test_what_is_appended_after_a_days_first_publication_is_late_for_it(store: S
     assert [row["late"] for row in rows] == [False, True]
 
 
-@pytest.mark.parametrize("table", ["events_speed", "orders_speed", "speed_sessions", "speed_products"])
+@pytest.mark.parametrize(
+    "table", ["events_speed", "orders_speed", "speed_sessions", "speed_products", "speed_alerts", "speed_sightings"]
+)
 def test_final_reads_only_the_parts_of_the_days_asked_for(store: Store, table: str) -> None:
     store.clear((table,))
     for day in (1, 2, 3):

@@ -1,4 +1,5 @@
 -- Writer: streams. Alerts by their derived id: a replay writes the same row again. Of one id the least as_of counts.
+-- The id has the start of the cooldown, and so its day: the day is a part of the key for the reason given for events_speed.
 CREATE TABLE IF NOT EXISTS speed_alerts
 (
     day Date COMMENT 'UTC day of the cooldown that the alert lies in',
@@ -25,4 +26,4 @@ CREATE TABLE IF NOT EXISTS speed_alerts
 )
 ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY day
-ORDER BY (tenant_id, rule, entity, alert_id)
+ORDER BY (tenant_id, rule, entity, alert_id, day)

@@ -1,4 +1,5 @@
 -- Writer: streams. A user was seen with an address in a session during five minutes; of equal keys the least offset counts.
+-- The timestamp has its day: the day is a part of the key for the reason given for events_speed.
 CREATE TABLE IF NOT EXISTS speed_sightings
 (
     day Date COMMENT 'UTC day of the five minutes',
@@ -15,4 +16,4 @@ CREATE TABLE IF NOT EXISTS speed_sightings
 )
 ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY day
-ORDER BY (tenant_id, user_id, timestamp, ip, session_id, log_epoch, log_partition)
+ORDER BY (tenant_id, user_id, timestamp, ip, session_id, log_epoch, log_partition, day)
