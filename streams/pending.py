@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from streams.ledger import Ledger, TopicPartition
-from streams.slices import Slice
+from streams.slices import MS_PER_DAY, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,27 @@ class Pending:
         return bool(self._waiting)
 
     def take(self) -> list[Delivery]:
-        """All slices that wait, which makes room."""
-        taken, self._waiting = self._waiting, []
-        self._records = self._bytes = 0
-        self._show()
+        """What waits, of each partition up to a change of the append-time UTC day; which makes room.
+
+        That midnight may end the horizon of a day: past it no row of the day is written, before it every one is.
+        """
+        days: dict[TopicPartition, int] = {}
+        taken, left = list[Delivery](), list[Delivery]()
+        for delivery in self._waiting:
+            item = delivery.item
+            day = item.append_times[0] // MS_PER_DAY
+            is_next = days.setdefault((item.topic, item.partition), day) == day
+            (taken if is_next else left).append(delivery)
+        self._keep(left)
         return taken
 
     def drop(self, partitions: Collection[TopicPartition]) -> None:
         """Let go of the slices of these partitions."""
         lost = set(partitions)
-        self._waiting = [d for d in self._waiting if (d.item.topic, d.item.partition) not in lost]
+        self._keep(d for d in self._waiting if (d.item.topic, d.item.partition) not in lost)
+
+    def _keep(self, waiting: Iterable[Delivery]) -> None:
+        self._waiting = list(waiting)
         self._records = sum(len(d.item.offsets) for d in self._waiting)
         self._bytes = sum(d.item.size for d in self._waiting)
         self._show()

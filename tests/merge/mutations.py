@@ -140,6 +140,11 @@ def ack_after_write(store: Store) -> AbstractContextManager[object]:
     return patch.object(world.Worker, "acks_first", True)
 
 
+def ticks_of_one_day(store: Store) -> AbstractContextManager[object]:
+    """A tick takes records from both sides of a midnight of the log."""
+    return patch.object(world.Worker, "spans_days", True)
+
+
 def _newest_landing(landings: Sequence[Landing]) -> Coverage:
     last = landings[-1] if landings else Landing(0, 0, 1, {}, {}, time_of(0))
     return Coverage(1, last.end, last.taken_at)
@@ -191,6 +196,7 @@ MUTATIONS: dict[str, Mutation] = {
         state_of_kept_figures,
         situation_of_known_days,
         ack_after_write,
+        ticks_of_one_day,
         cut_from_coverage,
         connected_days,
         errors_at_holes,

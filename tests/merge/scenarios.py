@@ -193,6 +193,19 @@ def ack_after_write(history: History) -> None:
     history.checked()
 
 
+def ticks_of_one_day(history: History) -> None:
+    """A session of a day goes on just before the day's horizon ends, and its visitor comes again just after."""
+    history.until(DAY)
+    history.event(1400)
+    history.tick()
+    history.until(3 * DAY - 1)
+    history.event(1410)
+    history.until(3 * DAY)
+    history.event(3 * DAY)
+    history.tick()
+    history.checked()
+
+
 def cut_from_coverage(history: History) -> None:
     """The lake is rolled back while a landing is under way, which then commits past a gap."""
     history.event(1300)

@@ -64,6 +64,8 @@ class Worker:
 
     acks_first = False
     """Whether the offsets are committed before the rows are written, which is wrong."""
+    spans_days = False
+    """Whether a tick takes records of two append-time days of a partition, which is wrong."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -127,7 +129,11 @@ class Worker:
         records = self.world.log.records[log]
         start = self.position[log]
         end = min(len(records), start + limit)
-        while end > start and day_of_ms(records[end - 1].append_time_ms) != day_of_ms(records[start].append_time_ms):
+        while (
+            not self.spans_days
+            and end > start
+            and day_of_ms(records[end - 1].append_time_ms) != day_of_ms(records[start].append_time_ms)
+        ):
             end -= 1
         return records[start:end]
 

@@ -1,7 +1,9 @@
 import asyncio
+from dataclasses import replace
 
 from streams.ledger import Ledger
 from streams.pending import Delivery, Pending, PendingLimits
+from streams.slices import MS_PER_DAY
 from tests.streams.test_ledger import part
 
 
@@ -50,6 +52,20 @@ async def test_losing_a_partition_keeps_the_slices_of_others() -> None:
     pending.drop([("events", 0)])
     assert (pending.slices, pending.records) == (1, 2)
     assert pending.take() == [other]
+
+
+async def test_a_tick_takes_of_a_partition_what_was_appended_on_one_day() -> None:
+    ledger, pending = buffer(records=100)
+    before = await put(ledger, pending, 0, 2)
+    after = Delivery(replace(part(2, 4), append_times=[MS_PER_DAY] * 2), 0)
+    other = Delivery(replace(part(0, 1, partition=1), append_times=[MS_PER_DAY]), 0)
+    for each in (after, other):
+        ledger.delivered(each.item, 0)
+    await pending.put([after, other])
+    assert pending.take() == [before, other]
+    assert (pending.slices, pending.records) == (1, 2)
+    assert await pending.arrival(0.01)
+    assert pending.take() == [after]
 
 
 async def test_arrival_ends_at_its_deadline() -> None:
