@@ -25,13 +25,13 @@ _LOST_SECONDS = 30.0
 _TENANT = "freshness"
 _STORED = "SELECT DISTINCT session_id FROM speed_sessions WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s"
 _SEEN = """
-SELECT session_id FROM sessions
+SELECT session_id FROM sessions_by_id
 WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s AND day = toDate(now('UTC'))
 """
 
 
 def freshness(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
-    """p50 and p99 (ms) from the time of an event, which is when it is sent, to its session's row in `sessions`.
+    """p50 and p99 (ms) from the time of an event, which is when it is sent, to its session's row in `sessions_by_id`.
 
     Every 100 ms a session of one event is sent beside the load. The view is asked for those not yet seen whenever the
     store has a row of one of them, which a look at its key tells: to ask the view all the time would be a load of its
