@@ -38,8 +38,8 @@ WAITS = (StoreUnavailable, RegistryUnavailable, OutputUnavailable, WaitForPublic
 _SWITCH_SECONDS = 0.0005
 """A tick leaves the interpreter some hundred times, and waits so long to come back while the event loop is at work."""
 
-_CONNECTIONS = 4
-"""Inserts that are under way at a time; more than that, and the store is what they wait for."""
+_CONNECTIONS = 3
+"""Inserts of one half of a tick that are under way at a time; more than that, and the store is what they wait for."""
 
 
 def main() -> NoReturn:
@@ -93,8 +93,8 @@ def _engine(settings: Settings) -> Engine:
     memory = settings.memory
     limits = MemoryLimits(memory.sessions, memory.events, memory.orders, memory.windows)
     intake = Intake(registry.resolve)
-    writers = [connect(settings.clickhouse) for _ in range(_CONNECTIONS)]
-    return Engine(clients, intake, rules, horizon, outputs, limits, settings.alerts, writers)
+    first, second = ([connect(settings.clickhouse) for _ in range(_CONNECTIONS)] for _ in clients)
+    return Engine(clients, intake, rules, horizon, outputs, limits, settings.alerts, (first, second))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from infra.clients.clickhouse import Client
 from schemas.alerts import AlertRules
@@ -22,10 +22,8 @@ from streams.memory import MemoryLimits
 from streams.records import Records
 from streams.slices import Slice
 from streams.stages import Stages
-from streams.writes import Write, Writes
+from streams.writes import SESSIONS, Write, Writes
 from streams.writing import Writer, Writing
-
-_Found = TypeVar("_Found")
 
 
 class Intake(Protocol):
@@ -60,10 +58,9 @@ class NoOutputs:
 
 @dataclass(frozen=True)
 class Begun:
-    """A tick whose facts are stored; the rows of its sessions are being written."""
+    """A tick whose facts are stored; the rows of its sessions are still being written."""
 
     facts: Facts
-    sessions: Writes
     writing: Writing
 
 
@@ -71,7 +68,8 @@ class Engine:
     """Folds slices into rows of ClickHouse.
 
     `begin` and `forget` are for one thread, `finish` for another; ticks are finished in the order in which they began.
-    Each half has a client of its own of `clients`.
+    Each half has a client of its own of `clients`, and some for inserts of `writers`: what a reader waits for most does
+    not stand behind what is derived of it.
     """
 
     def __init__(
@@ -83,7 +81,7 @@ class Engine:
         outputs: Outputs | None = None,
         limits: MemoryLimits | None = None,
         alert_rules: AlertRules | None = None,
-        writers: Sequence[Client] = (),
+        writers: tuple[Sequence[Client], Sequence[Client]] | None = None,
     ) -> None:
         limits = limits or MemoryLimits()
         self._intake = intake
@@ -91,7 +89,8 @@ class Engine:
         self.stages = Stages()
         self.facts = FactFold(clients[0], rules, horizon, limits, self.stages)
         self.derivation = Derivation(clients[1], alert_rules or AlertRules(), horizon, limits.windows, self.stages)
-        self._write = Writer(writers or clients[:1], self.stages)
+        first, second = writers or (clients[:1], clients[1:])
+        self._write_first, self._write_second = Writer(first, self.stages), Writer(second, self.stages)
 
     def begin(self, slices: Sequence[Slice]) -> Begun:
         """The first half: returns when the facts are stored.
@@ -100,9 +99,7 @@ class Engine:
         """
         with self.stages("decode"):
             records = self._intake(slices)
-        facts = self._stored(self.facts.steps(records))
-        rows = sessions_of(facts)
-        return Begun(facts, rows, self._write(rows))
+        return self._stored(self.facts.steps(records))
 
     def follows(self, begun: Begun) -> bool:
         """Whether the tick can be finished together with the one before it."""
@@ -114,26 +111,27 @@ class Engine:
         Raises what the store or the outputs raised; it may then be done again.
         """
         steps = self.derivation.steps(joined([tick.facts for tick in ticks]))
-        self._send(self._write(next(steps)))
+        self._send(self._write_second(next(steps)))
         for tick in ticks:
-            self._send(self._write(tick.sessions) if tick.writing.failed() else tick.writing)
+            self._send(self._write_second(sessions_of(tick.facts)) if tick.writing.failed() else tick.writing)
         with self.stages("topics"):
             self._outputs.confirm()
-        self._write(next(steps)).end()
+        self._write_second(next(steps)).end()
         next(steps, None)
 
     def forget(self, topic: str, partitions: Collection[int]) -> None:
         """Drops the memory of partitions that were assigned or revoked; it is derived again from stored events."""
         self.facts.forget(topic, partitions)
 
-    def _stored(self, steps: Generator[Writes, None, _Found]) -> _Found:
+    def _stored(self, steps: Generator[Writes, None, Facts]) -> Begun:
+        writing = self._write_first(())
         while True:
             try:
                 writes = next(steps)
             except StopIteration as ended:
-                found: _Found = ended.value
-                return found
-            self._write(writes).end()
+                return Begun(ended.value, writing)
+            writing = self._write_first(writes)
+            writing.end(but=(SESSIONS,))
 
     def _send(self, writing: Writing) -> None:
         """Hands the rows on, right after their insert."""

@@ -52,7 +52,7 @@ class Facts:
 
 
 def sessions_of(facts: Facts) -> Writes:
-    """What is written of a tick as soon as its facts are stored."""
+    """What is written beside the facts: whoever reads back reads facts alone, so nothing waits for these rows."""
     return of_step((SESSIONS,), {SESSIONS: facts.sessions})
 
 
@@ -93,7 +93,9 @@ class FactFold:
         self._forgotten: set[tuple[str, int]] = set()
 
     def steps(self, records: Records) -> Generator[Writes, None, Facts]:
-        """The writes, step for step, each to be written before the next is asked for; then the facts.
+        """The writes, step for step, then the facts.
+
+        What a step writes must be there before the next is asked for, but for rows of sessions.
 
         Raises what the store raised, and `WaitForPublication`.
         """
@@ -111,7 +113,7 @@ class FactFold:
             "orders_speed": hot_orders.with_columns(day=utc_day("order_time")),
             "orders_cold": cold_orders.with_columns(day=utc_day("order_time")),
         }
-        yield of_step(FACTS, rows)
+        yield of_step((*FACTS, SESSIONS), {**rows, SESSIONS: change.rows})
         after = _after(records, before)
         with self._stages("remember"):
             self.memory.take_in(change, placed, after)

@@ -1,7 +1,8 @@
 """The rows of one tick, in the order in which they are written.
 
-Facts first, since all other rows are derived from them; progress last, since it says that the rest is there. Rows of
-sessions and derived ones have no order: none of them says anything about another.
+Facts first, since what memory lacks is read back from them, and progress last, since it says that the rest is there.
+Rows of sessions and derived ones have no order, neither among each other nor, for those of sessions, with the facts:
+each is the fold of the log up to its `as_of`, whatever is stored of that log yet.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, as_completed, wait
 from functools import partial
 from queue import SimpleQueue
@@ -31,10 +31,14 @@ class Writing:
         finally:
             wait(self._running)
 
-    def end(self) -> None:
-        """Returns when all rows are acknowledged; raises as `acknowledged`."""
-        for _ in self.acknowledged():
-            pass
+    def end(self, but: Collection[str] = ()) -> None:
+        """Returns when the rows of all tables but some are acknowledged; raises as `acknowledged`."""
+        awaited = [each for each, write in self._running.items() if write.table not in but]
+        wait(awaited)
+        failed = next((each for each in awaited if each.exception() is not None), None)
+        if failed is not None:
+            wait(self._running)
+            failed.result()
 
     def failed(self) -> bool:
         """Whether an insert has failed, when all have ended."""

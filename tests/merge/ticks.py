@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import chain
 
 from streams.engine import Engine
-from streams.facts import sessions_of
 from streams.records import Records
 from streams.writes import Write, Writes
 
@@ -18,5 +17,4 @@ def writes(engine: Engine, records: Records) -> Iterator[Write]:
 
 def _steps(engine: Engine, records: Records) -> Iterator[Writes]:
     facts = yield from engine.facts.steps(records)
-    yield sessions_of(facts)
     yield from engine.derivation.steps(facts)

@@ -24,11 +24,11 @@ from schemas.lateness import Horizon, is_publishable
 from schemas.sessions import SessionRules
 from schemas.tables.lake import to_arrow
 from streams.engine import Engine
-from streams.facts import Facts, joined, sessions_of
+from streams.facts import Facts, joined
 from streams.holes import WaitForPublication
 from streams.records import Range, Records
 from streams.slices import Slice
-from streams.writes import Writes
+from streams.writes import SESSIONS, Writes
 from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
 from tests.merge.lake import Lake
 from tests.merge.log import EVENT_LOGS, LOGS, ORDER_LOG, TheLog
@@ -91,14 +91,18 @@ class Worker:
         if self.acks_first:
             self._commit(reached)
         steps = self.engine.facts.steps(records)
+        beside: Iterator[str] = iter(())
         try:
             while True:
-                yield from self._written(next(steps), rng)
+                writes = next(steps)
+                facts = self._written([each for each in writes if each.table != SESSIONS], rng)
+                beside = self._written([each for each in writes if each.table == SESSIONS], rng)
+                yield from _until_the_first_ends(facts, beside, rng)
         except WaitForPublication:
             return
         except StopIteration as ended:
             self.position = reached
-            self.begun.append(Begun(ended.value, reached, self._written(sessions_of(ended.value), rng)))
+            self.begun.append(Begun(ended.value, reached, beside))
 
     def finish(self, ticks: Sequence[Begun], rng: random.Random) -> Iterator[str]:
         """The second half of some ticks, and the commit. What is derived and the rows of sessions have no order."""
@@ -179,6 +183,14 @@ class Worker:
             self.beginning = self.beginning or self.begin(rng)
         going = [self.beginning, *(tick.sessions for tick in self.begun), self.finishing]
         return rng.choice([each for each in going if each])
+
+
+def _until_the_first_ends(first: Iterator[str], second: Iterator[str], rng: random.Random) -> Iterator[str]:
+    """Steps of both in an order that is drawn; of the second, those that come before the first ends."""
+    while name := next(first, None):
+        yield name
+        while rng.choice([False, True]) and (other := next(second, None)):
+            yield other
 
 
 def _atomic_parts(rows: pl.DataFrame, rng: random.Random) -> list[pl.DataFrame]:

@@ -45,6 +45,14 @@ def test_an_insert_that_failed_is_raised_when_the_others_have_ended(store: Store
     assert writing.failed()
 
 
+def test_some_tables_are_not_waited_for(store: Store) -> None:
+    store.clear()
+    writing = Writer([store.client], Stages())([GOOD, BAD])
+    writing.end(but=(BAD.table,))
+    assert partitions(store) == [1]
+    assert writing.failed()
+
+
 def test_a_step_has_the_tables_that_have_rows() -> None:
     rows = {GOOD.table: GOOD.rows, BAD.table: BAD.rows, "speed_sessions": pl.DataFrame()}
     assert of_step(("speed_sessions", "speed_reach"), rows) == [BAD]
