@@ -43,8 +43,7 @@ class Memory:
     @property
     def bytes(self) -> int:
         """About how much memory it takes."""
-        parts = (self.sessions.seen, self.sessions.fragments, self.orders)
-        return sum(part.bytes for part in parts)
+        return self.sessions.bytes + self.orders.bytes
 
     @property
     def stamp(self) -> int:

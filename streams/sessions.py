@@ -14,13 +14,15 @@ import numpy as np
 import polars as pl
 
 from schemas.distinct import begins, distinct
-from schemas.fragments import FRAGMENT_COLUMNS, fold, fragments_of, lists, sessions_of
+from schemas.fragments import Fragments, codes_in, fold, fragments_of, lists, recoded, sessions_of
 from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.lateness import LATE_AFTER
 from schemas.sessions import SESSION_COLUMNS, SessionRules, with_flags
+from streams.heap import Heap, ramp
 from streams.index import Ints
-from streams.runs import Runs
+from streams.packing import pack, unpack
 from streams.seen import Identity, Judged, News, Seen
+from streams.texts import Texts
 
 STATE_COLUMNS = {
     column: EVENT_COLUMNS[column]
@@ -49,6 +51,10 @@ _NESTED = [column for column in SESSION_COLUMNS if column not in GROUP]
 _DAY_MS = 86_400_000
 _DAY_BITS = 24
 _PLACE_BITS = 32
+_MOST_TEXTS = 1 << 20
+"""Different texts that are kept at least."""
+_AT_ONCE = 1 << 14
+"""Groups that are looked through at once."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +71,47 @@ class SessionChange:
     rows: pl.DataFrame
     reach: pl.DataFrame
     news: News
-    fragments: pl.DataFrame
+    fragments: Fragments
 
 
 class SessionMemory:
-    """The groups in memory: the ids of their events, and their fragments."""
+    """The groups in memory: the ids of their events, their fragments, and the texts that these have the codes of."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_texts: int = _MOST_TEXTS) -> None:
         self.seen = Seen(EVENT_IDENTITY)
-        self.fragments = Runs(FRAGMENT_COLUMNS)
+        self.fragments = Heap()
+        self.texts = Texts()
+        self._least_bound = self._most_texts = most_texts
 
-    def take_in(self, news: News, fragments: pl.DataFrame, stamp: int) -> None:
+    @property
+    def bytes(self) -> int:
+        """Memory taken, without the filter of what is stored."""
+        return self.seen.bytes + self.fragments.bytes + self.texts.bytes
+
+    def take_in(self, news: News, fragments: Fragments, stamp: int) -> None:
         """Remembers what a written tick brought."""
         self.seen.take_in(news, stamp)
-        self.fragments.write(fragments)
+        self.fragments.write(pack(fragments))
+        if len(self.texts) > self._most_texts:
+            self._forget_texts()
 
     def keep(self, kept: np.ndarray) -> None:
         """Drops the other groups."""
         self.seen.keep(kept)
         self.fragments.keep(kept)
+
+    def _forget_texts(self) -> None:
+        """Drops the texts that no fragment has the code of. Seldom: not before there are twice as many again."""
+        owners, used = self.fragments.owners(), np.zeros(len(self.texts), np.bool_)
+        used[0] = True
+        parts = [owners[at : at + _AT_ONCE] for at in range(0, len(owners), _AT_ONCE)]
+        for part in parts:
+            for codes in codes_in(unpack(self.fragments.read(part))):
+                used[codes] = True
+        codes = self.texts.keep(used)
+        for part in parts:
+            self.fragments.write(pack(recoded(unpack(self.fragments.read(part)), codes)))
+        self._most_texts = max(self._least_bound, 2 * len(self.texts))
 
 
 def apply(
@@ -97,14 +125,13 @@ def apply(
     judged = memory.seen.judge(new, fetch)
     repeated = np.flatnonzero(~judged.used)
     used, owner = new.filter(pl.Series(judged.used)) if len(repeated) else new, judged.owner[judged.used]
-    known = memory.fragments.read(distinct(owner[owner < len(memory.seen)]))
-    folded, is_touched = _folded(judged, used, owner, known, rules)
+    folded, is_touched = _folded(memory, judged, used, owner, rules)
     last = _last_events(used, owner)
     touched = _touched_days(folded, is_touched, last)
     return SessionChange(
         used=used,
         duplicates=new[repeated].with_columns(pl.Series("first_offset", judged.first_offset[repeated])),
-        rows=_rows(folded, touched, rules, horizon),
+        rows=_rows(folded, memory.texts, touched, rules, horizon),
         reach=_reach(touched),
         news=judged.news,
         fragments=folded,
@@ -114,17 +141,22 @@ def apply(
 def restore(memory: SessionMemory, stored: pl.DataFrame, rules: SessionRules, stamp: int) -> None:
     """Takes whole groups (`STATE_COLUMNS`) into memory, of which none is there."""
     judged = memory.seen.judge_stored(stored)
-    folded, _ = fold(fragments_of(judged.fetched, judged.fetched_owner), rules)
+    folded, _ = fold(fragments_of(judged.fetched, judged.fetched_owner, memory.texts), rules, memory.texts)
     memory.take_in(judged.news, folded, stamp)
 
 
 def _folded(
-    judged: Judged, used: pl.DataFrame, owner: Ints, known: pl.DataFrame, rules: SessionRules
-) -> tuple[pl.DataFrame, np.ndarray]:
+    memory: SessionMemory, judged: Judged, used: pl.DataFrame, owner: Ints, rules: SessionRules
+) -> tuple[Fragments, np.ndarray]:
     """All sessions of the groups at hand, and which of them a new event lies in."""
-    parts = [fragments_of(used, owner), known, fragments_of(judged.fetched, judged.fetched_owner)]
-    folded, session = fold(pl.concat(parts, rechunk=True), rules)
-    is_touched = np.zeros(folded.height, np.bool_)
+    known = distinct(owner[owner < len(memory.seen)])
+    parts = [
+        fragments_of(used, owner, memory.texts),
+        unpack(memory.fragments.read(known)),
+        fragments_of(judged.fetched, judged.fetched_owner, memory.texts),
+    ]
+    folded, session = fold(Fragments.joined(parts), rules, memory.texts)
+    is_touched = np.zeros(len(folded), np.bool_)
     is_touched[session[: used.height]] = True
     return folded, is_touched
 
@@ -143,15 +175,14 @@ def _ends(ordered: Ints) -> np.ndarray:
     return begins(ordered[::-1])[::-1]
 
 
-def _touched_days(folded: pl.DataFrame, is_touched: np.ndarray, last: pl.DataFrame) -> pl.DataFrame:
+def _touched_days(folded: Fragments, is_touched: np.ndarray, last: pl.DataFrame) -> pl.DataFrame:
     """GROUP, `group`, `day`, `as_of`, `append_time`, `late`: the days on which touched sessions lie.
 
     A gap is shorter than a day, so a session has events on all days from its first to its last.
     """
-    touched = folded.filter(pl.Series(is_touched)).select("group", first=pl.col("start") // _DAY_MS, end="end")
-    span = (touched["end"] // _DAY_MS - touched["first"] + 1).to_numpy()
-    day = np.repeat(touched["first"].to_numpy(), span) + np.arange(span.sum()) - np.repeat(np.cumsum(span) - span, span)
-    key = distinct(np.repeat(touched["group"].to_numpy(), span) << _DAY_BITS | day)
+    first = folded.start[is_touched] // _DAY_MS
+    span = folded.end[is_touched] // _DAY_MS - first + 1
+    key = distinct(np.repeat(folded.group[is_touched], span) << _DAY_BITS | ramp(first, span))
     group, day = key >> _DAY_BITS, key & ((1 << _DAY_BITS) - 1)
     rows = last[pl.Series(np.searchsorted(last["group"].to_numpy(), group))]
     end_of_day = ((pl.col("day").cast(pl.Int64) + 1) * _DAY_MS).cast(pl.Datetime("ms", "UTC"))
@@ -160,16 +191,19 @@ def _touched_days(folded: pl.DataFrame, is_touched: np.ndarray, last: pl.DataFra
     )
 
 
-def _rows(folded: pl.DataFrame, touched: pl.DataFrame, rules: SessionRules, horizon: timedelta) -> pl.DataFrame:
+def _rows(
+    folded: Fragments, texts: Texts, touched: pl.DataFrame, rules: SessionRules, horizon: timedelta
+) -> pl.DataFrame:
     """All sessions of each touched group and day, as of the group's last used offset, save days past their horizon."""
     hot = touched.filter(pl.col("day") + horizon >= pl.col("append_time").dt.date())
-    of = folded["group"].to_numpy() << _DAY_BITS | folded["start"].to_numpy() // _DAY_MS
+    of = folded.group << _DAY_BITS | folded.start // _DAY_MS
     wanted = hot["group"].to_numpy() << _DAY_BITS | hot["day"].to_physical().cast(pl.Int64).to_numpy()
     first, end = np.searchsorted(of, wanted), np.searchsorted(of, wanted, side="right")
     count = end - first
-    chosen = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    chosen = ramp(first, count)
+    sessions = sessions_of(folded, texts)
     # Rows in the order of the frame: as many as it has are all of it.
-    sessions = sessions_of(folded if len(chosen) == folded.height else folded[pl.Series(chosen)])
+    sessions = sessions if len(chosen) == len(folded) else sessions[pl.Series(chosen)]
     session_ids = hot["session_id"].gather(pl.Series(np.repeat(np.arange(len(count)), count)))
     sessions = with_flags(sessions.with_columns(session_ids), rules)
     return hot.select(

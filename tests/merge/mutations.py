@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -15,6 +16,8 @@ from schemas.lateness import is_publishable
 from serving.merged import STATE, statements
 from streams import counts, derived, holes, restore, sessions
 from streams.counts import Standing
+from streams.heap import Heap
+from streams.packing import pack, unpack
 from streams.restore import History
 from tests.merge import lake, world
 from tests.merge.frames import time_of
@@ -27,7 +30,9 @@ _folded = sessions._folded
 
 def _touched_sessions_only(*args):  # type: ignore[no-untyped-def]
     folded, is_touched = _folded(*args)
-    return folded.filter(pl.Series(is_touched)), is_touched[is_touched]
+    rows, each = np.flatnonzero(is_touched), Heap()
+    each.write(pack(replace(folded, group=np.arange(len(folded)))))
+    return replace(unpack(each.read(rows)), group=folded.group[rows]), is_touched[rows]
 
 
 def whole_group_writes(store: Store) -> AbstractContextManager[object]:

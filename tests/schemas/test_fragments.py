@@ -9,10 +9,11 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.fragments import ATTRIBUTES, COUNTS, fold, fragments_of, sessions_of
+from schemas.fragments import ATTRIBUTES, COUNTS, Fragments, fold, fragments_of, sessions_of
 from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.sessions import SESSION_COLUMNS, SessionRules, with_flags
 from schemas.sessions import fold as fold_events
+from streams.texts import Texts
 
 RULES = SessionRules(gap=timedelta(minutes=30), page_limit=3, product_limit=3, experiment_limit=1)
 BEGIN = datetime(2026, 3, 1, 22, tzinfo=UTC)
@@ -51,13 +52,13 @@ def frame_of(events: list[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=EVENT_COLUMNS | {"piece": pl.Int64()})
 
 
-def merged_in_pieces(events: pl.DataFrame) -> pl.DataFrame:
+def merged_in_pieces(events: pl.DataFrame, texts: Texts) -> Fragments:
     """Piece by piece, each folded into what came before."""
-    known = fragments_of(events.clear(), np.zeros(0, np.int64))
+    known = fragments_of(events.clear(), np.zeros(0, np.int64), texts)
     for piece in range(4):
         part = events.filter(pl.col("piece") == piece)
         group = part["session_id"].str.slice(1).cast(pl.Int64).to_numpy()
-        known, _ = fold(pl.concat([known, fragments_of(part, group)]), RULES)
+        known, _ = fold(Fragments.joined([known, fragments_of(part, group, texts)]), RULES, texts)
     return known
 
 
@@ -65,10 +66,11 @@ def merged_in_pieces(events: pl.DataFrame) -> pl.DataFrame:
 @settings(max_examples=200, deadline=None)
 def test_pieces_make_the_sessions_of_their_events(events: list[dict[str, object]]) -> None:
     frame = frame_of(events)
-    folded = merged_in_pieces(frame)
-    ids = "s" + folded["group"].cast(pl.String)
+    texts = Texts()
+    folded = merged_in_pieces(frame, texts)
+    ids = "s" + pl.Series(folded.group).cast(pl.String)
     columns = [name for name in SESSION_COLUMNS if name not in GROUP]
-    found = with_flags(sessions_of(folded).with_columns(session_id=ids), RULES)
+    found = with_flags(sessions_of(folded, texts).with_columns(session_id=ids), RULES)
     order = ["session_id", "session_start"]
     expected = fold_events(frame.select(*EVENT_COLUMNS), RULES).select("session_id", *columns)
     assert found.select("session_id", *columns).sort(order).equals(expected.sort(order))
@@ -77,13 +79,13 @@ def test_pieces_make_the_sessions_of_their_events(events: list[dict[str, object]
 @given(EVENTS)
 @settings(max_examples=50, deadline=None)
 def test_each_event_is_told_its_session(events: list[dict[str, object]]) -> None:
-    frame = frame_of(events)
+    frame, texts = frame_of(events), Texts()
     group = frame["session_id"].str.slice(1).cast(pl.Int64).to_numpy()
-    folded, session = fold(fragments_of(frame, group), RULES)
+    folded, session = fold(fragments_of(frame, group, texts), RULES, texts)
     times = frame["event_time"].dt.timestamp("ms").to_numpy()
-    assert (folded["group"].to_numpy()[session] == group).all()
-    assert (folded["start"].to_numpy()[session] <= times).all()
-    assert (times <= folded["end"].to_numpy()[session]).all()
+    assert (folded.group[session] == group).all()
+    assert (folded.start[session] <= times).all()
+    assert (times <= folded.end[session]).all()
 
 
 def test_every_figure_of_a_session_has_its_part_in_fragments() -> None:

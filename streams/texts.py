@@ -1,0 +1,79 @@
+"""Numbers for texts: those that many sessions share are in memory once."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from streams.index import Flags, Index, Ints, Keys
+from streams.keys import take
+from streams.seen import numbered
+
+_SEEDS = (1, 2)
+
+
+class Texts:
+    """Text -> its code, from 1; null has 0. Known by 80 bits of hashes, as what is in an `Index`."""
+
+    def __init__(self) -> None:
+        self._index = Index()
+        self._parts = [pl.Series([None], dtype=pl.String)]
+        self._count = 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def bytes(self) -> int:
+        """Memory taken, as polars estimates it."""
+        return self._index.bytes + sum(int(part.estimated_size()) for part in self._parts)
+
+    def codes(self, texts: pl.Series) -> Ints:
+        """The code of each text; what has none yet gets one."""
+        keys = _keys(texts)
+        codes = self._index.find(keys)
+        codes[texts.is_null().to_numpy()] = 0
+        new = np.flatnonzero(codes < 0)
+        if len(new):
+            number, rows = numbered(take(keys, new))
+            codes[new] = self._count + number
+            self._add(texts.gather(pl.Series(new[rows])), take(keys, new[rows]))
+        return codes
+
+    def texts(self, codes: Ints) -> pl.Series:
+        """The text of each code."""
+        return self._column.gather(pl.Series(codes))
+
+    def keep(self, kept: Flags) -> Ints:
+        """Drops the other texts; what is kept is numbered anew. Says the new code of each old one; 0 is kept."""
+        column = self._column.filter(pl.Series(kept))
+        self.__init__()  # type: ignore[misc]
+        rest = column[1:]
+        self._add(rest, _keys(rest))
+        return np.cumsum(kept) - 1
+
+    def _add(self, texts: pl.Series, keys: Keys) -> None:
+        self._index.add(keys, np.arange(self._count, self._count + len(texts)))
+        self._count += len(texts)
+        self._parts.append(_compact(texts))
+        # Each part is over twice the next, so that they are few and each text is copied seldom.
+        while len(self._parts) > 1 and len(self._parts[-2]) < 2 * len(self._parts[-1]):
+            last = self._parts.pop()
+            self._parts[-1] = _compact(pl.concat([self._parts[-1], last]))
+
+    @property
+    def _column(self) -> pl.Series:
+        return pl.concat(self._parts, rechunk=False)
+
+
+def _keys(texts: pl.Series) -> Keys:
+    first, second = (texts.hash(seed).to_numpy() for seed in _SEEDS)
+    return first, second
+
+
+def _compact(texts: pl.Series) -> pl.Series:
+    """The texts without the memory of others that they were cut from."""
+    copied = pl.from_arrow(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    if not isinstance(copied, pl.Series):
+        raise TypeError(type(copied))
+    return copied
