@@ -9,14 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from infra.clickhouse.allowed import READ_PREFIXES, READS
 from infra.clickhouse.errors import Code, QueryError
 from infra.clickhouse.lexer import tokens
 from infra.clickhouse.settings import escaped
+from infra.clickhouse.shape import shape
 from infra.clickhouse.statement import Select, cut_select
 
 Node = Mapping[str, Any]
@@ -95,22 +96,30 @@ def parse(sql: str, ask: Ask) -> Statement:
 
 
 class Parser:
-    """Remembers short statements: what a statement is does not depend on the session it is asked in."""
+    """Remembers short statements: what a statement is does not depend on the session it is asked in.
+
+    Of queries of one shape it remembers the first, whose compared values nobody reads.
+    """
 
     def __init__(self, most: int = 2000, longest: int = 16 << 10) -> None:
-        self._known: dict[str, Statement] = {}
+        self._known: dict[Hashable, tuple[str, Statement]] = {}
         self._most = most
         self._longest = longest
 
     def parse(self, sql: str, ask: Ask) -> Statement:
-        """As the function `parse`."""
-        statement = self._known.get(sql)
+        """As the function `parse`, but for the compared values in the tree, which may be another query's."""
+        form = shape(sql) if len(sql) <= self._longest else sql
+        text, statement = self._known.get(form) or self._known.get(sql) or ("", None)
         if statement is None:
-            statement = parse(sql, ask)
-            if len(self._known) >= self._most:
-                self._known.clear()
-            if len(sql) <= self._longest:
-                self._known[sql] = statement
+            return self._parsed(sql, form, ask)
+        return statement if text == sql else replace(statement, select=cut_select(sql, statement.format))
+
+    def _parsed(self, sql: str, form: Hashable, ask: Ask) -> Statement:
+        statement = parse(sql, ask)
+        if len(self._known) >= self._most:
+            self._known.clear()
+        if len(sql) <= self._longest:
+            self._known[form if statement.select else sql] = sql, statement
         return statement
 
 
