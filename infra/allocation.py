@@ -13,16 +13,18 @@ import os
 from collections.abc import Mapping
 
 KEPT_MS = 5_000
+_ARENAS = 2
+"""Of jemalloc. What one thread has freed is of use to its arena only; by itself there are four for each core."""
 MEMORY_KEPT: Mapping[str, str] = {
-    "_RJEM_MALLOC_CONF": f"dirty_decay_ms:{KEPT_MS},muzzy_decay_ms:{KEPT_MS}",
+    "_RJEM_MALLOC_CONF": f"narenas:{_ARENAS},dirty_decay_ms:{KEPT_MS},muzzy_decay_ms:{KEPT_MS}",
     "MIMALLOC_PURGE_DELAY": str(KEPT_MS),
 }
 """The environment in which freed memory stays for some ticks with polars (jemalloc) and Arrow (mimalloc)."""
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-_MALLOC = {_M_TRIM_THRESHOLD: 128 << 20, _M_TOP_PAD: 16 << 20, _M_MMAP_THRESHOLD: 32 << 20}
-"""For numpy, by glibc's malloc.h: what arrays below 32 MiB leave is taken by the next ones. More than that the library
-does not allow; its own beginning is 128 KiB."""
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
+_MALLOC = {_M_TRIM_THRESHOLD: 128 << 20, _M_TOP_PAD: 16 << 20, _M_MMAP_THRESHOLD: 32 << 20, _M_ARENA_MAX: 1}
+"""For numpy, by glibc's malloc.h: what arrays below 32 MiB leave is taken by the next ones, also of other threads,
+which come one at a time as the interpreter runs. More the library does not allow; its own beginning is 128 KiB."""
 
 _COLLECT = 400_000, 50, 100
 

@@ -124,13 +124,35 @@ def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
 
 def insert_arrow(client: Client, table: str, rows: pa.Table) -> None:
     """Inserts rows that are in Arrow's form already. Raises `StoreUnavailable`."""
-    with _unavailable():
-        body = _BODY.written(rows, client.write_compression)
-        client.raw_insert(table, rows.column_names, body, _INSERT, "ArrowStream")
+    with _unavailable(), _BODIES.taken(rows.nbytes) as body:
+        octets = body.written(rows, client.write_compression)
+        client.raw_insert(table, rows.column_names, octets, _INSERT, "ArrowStream")
 
 
-class _Body(threading.local):
-    """Where a thread writes the bodies of its inserts, one over the other, and grows with the largest.
+class _Bodies:
+    """As many bodies as there were inserts at once. An insert takes the smallest that has room for its rows."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Body] = []
+        self._taking = threading.Lock()
+
+    @contextmanager
+    def taken(self, octets: int) -> Iterator[_Body]:
+        """A body that nobody else has."""
+        with self._taking:
+            by_room = sorted(self._idle, key=lambda body: body.room)
+            body = next((each for each in by_room if each.room > octets), by_room[-1] if by_room else _Body())
+            if by_room:
+                self._idle.remove(body)
+        try:
+            yield body
+        finally:
+            with self._taking:
+                self._idle.append(body)
+
+
+class _Body:
+    """Where the bodies of inserts are written, one over the other; it grows with the largest.
 
     What the client writes by itself goes into memory that is taken anew, and copied as it grows: a twelfth of what an
     event cost.
@@ -140,6 +162,11 @@ class _Body(threading.local):
         self._octets = memoryview(bytearray(1 << 20))
         self._size = 0
         self.closed = False
+
+    @property
+    def room(self) -> int:
+        """Octets that it has taken."""
+        return len(self._octets)
 
     def written(self, rows: pa.Table, compression: str | None) -> memoryview:
         """The rows as an Arrow stream, whole until the next call."""
@@ -164,7 +191,7 @@ class _Body(threading.local):
         """Nothing waits."""
 
 
-_BODY = _Body()
+_BODIES = _Bodies()
 _CODECS = ("zstd", "lz4")
 
 
