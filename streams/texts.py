@@ -10,15 +10,23 @@ from streams.keys import take
 from streams.seen import numbered
 
 _SEEDS = (1, 2)
+_CACHE_BITS = 15
+_CACHE = np.uint64((1 << _CACHE_BITS) - 1)
 
 
 class Texts:
-    """Text -> its code, from 1; null has 0. Known by 80 bits of hashes, as what is in an `Index`."""
+    """Text -> its code, from 1; null has 0.
+
+    A text is known by 80 bits of hashes, as what is in an `Index`; most are one of a few that came just before, and are
+    found by the 64 bits of one hash.
+    """
 
     def __init__(self) -> None:
         self._index = Index()
         self._parts = [pl.Series([None], dtype=pl.String)]
         self._count = 1
+        self._cached = np.zeros(1 << _CACHE_BITS, np.uint64)
+        self._cached_codes = np.full(1 << _CACHE_BITS, -1, np.int64)
 
     def __len__(self) -> int:
         return self._count
@@ -30,6 +38,16 @@ class Texts:
 
     def codes(self, texts: pl.Series) -> Ints:
         """The code of each text; what has none yet gets one."""
+        first = texts.hash(_SEEDS[0]).to_numpy()
+        place = (first & _CACHE).astype(np.int64)
+        codes = self._cached_codes.take(place)
+        missed = np.flatnonzero((self._cached.take(place) != first) | (codes < 0))
+        if len(missed):
+            codes[missed] = self._looked_up(texts.gather(pl.Series(missed)))
+            self._cached[place[missed]], self._cached_codes[place[missed]] = first[missed], codes[missed]
+        return codes
+
+    def _looked_up(self, texts: pl.Series) -> Ints:
         keys = _keys(texts)
         codes = self._index.find(keys)
         codes[texts.is_null().to_numpy()] = 0
