@@ -215,7 +215,7 @@ class Memory(_Frozen):
     events: PositiveInt = 12_000_000
     orders: PositiveInt = 1_000_000
     windows: PositiveInt = 2_000_000
-    pending_records: PositiveInt = 60_000
+    pending_records: PositiveInt = 120_000
     pending_bytes: PositiveInt = 64 << 20
     slice_bytes: PositiveInt = 8 << 20
 
