@@ -15,6 +15,11 @@ def distinct(numbers: Ints) -> Ints:
     return ordered[begins(ordered)]
 
 
+def ends(ordered: npt.NDArray[np.generic]) -> Flags:
+    """Where a run of equal values ends."""
+    return begins(ordered[::-1])[::-1]
+
+
 def begins(ordered: npt.NDArray[np.generic]) -> Flags:
     """Where a run of equal values begins."""
     first = np.ones(len(ordered), np.bool_)

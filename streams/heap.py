@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.distinct import Flags, Ints, begins
+from schemas.distinct import Flags, Ints, ends
 from schemas.ids import Words
 
 BLOCK = 4
@@ -99,8 +99,8 @@ class Heap:
         """The blocks from each of these places on, which ascend."""
         found, at = np.empty(int(sizes.sum()), _BLOCK_TYPE), 0
         number = place >> _PLACE_BITS
-        ends = np.flatnonzero(begins(number[::-1])[::-1]) + 1
-        for start, end in zip(np.append(0, ends).tolist(), ends.tolist(), strict=False):
+        upto = np.flatnonzero(ends(number)) + 1
+        for start, end in zip(np.append(0, upto).tolist(), upto.tolist(), strict=False):
             rows = ramp(place[start:end] & _PLACE, sizes[start:end])
             self._segments[int(number[start])].take(rows, out=found[at : at + len(rows)], mode="clip")
             at += len(rows)
@@ -114,17 +114,17 @@ class Heap:
 
     def _put(self, owners: Ints, blocks: np.ndarray, sizes: Ints) -> None:
         """Appends the owners' blocks, as many as fit to each segment."""
-        ends, done = np.cumsum(sizes), 0
+        stops, done = np.cumsum(sizes), 0
         while done < len(owners):
-            before, filled = int(ends[done - 1]) if done else 0, self._filled[self._current]
+            before, filled = int(stops[done - 1]) if done else 0, self._filled[self._current]
             room = len(self._segments[self._current]) - filled
-            upto = int(np.searchsorted(ends, before + room, side="right"))
+            upto = int(np.searchsorted(stops, before + room, side="right"))
             if upto == done:
                 self._current = self._open(max(self._size, int(sizes[done])))
                 continue
-            last = int(ends[upto - 1])
+            last = int(stops[upto - 1])
             self._segments[self._current][filled : filled + last - before] = blocks[before:last]
-            starts = ends[done:upto] - sizes[done:upto] - before + filled
+            starts = stops[done:upto] - sizes[done:upto] - before + filled
             self._place[owners[done:upto]] = self._current << _PLACE_BITS | starts
             self._filled[self._current] += last - before
             self._live[self._current] += last - before

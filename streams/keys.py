@@ -10,7 +10,7 @@ import polars as pl
 from streams.index import Flags, Ints, Keys, Words
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_SEEDS = (1, 2)
+SEEDS = (1, 2)
 
 
 def group_keys(frame: pl.DataFrame, entity: str) -> Keys:
@@ -33,9 +33,9 @@ def within(groups: Keys, frame: pl.DataFrame, columns: Sequence[str]) -> Keys:
 
 def _hashes(frame: pl.DataFrame, columns: Sequence[str]) -> list[list[Words]]:
     """The hashes of each column by each seed, in one query: each has a price of its own."""
-    wanted = [pl.col(column).hash(seed).alias(f"{column} {seed}") for column in columns for seed in _SEEDS]
+    wanted = [pl.col(column).hash(seed).alias(f"{column} {seed}") for column in columns for seed in SEEDS]
     found = [column.to_numpy() for column in frame.select(wanted)]
-    return [found[at : at + len(_SEEDS)] for at in range(0, len(found), len(_SEEDS))]
+    return [found[at : at + len(SEEDS)] for at in range(0, len(found), len(SEEDS))]
 
 
 def take(keys: Keys, rows: Ints | Flags) -> Keys:

@@ -8,6 +8,7 @@ import polars as pl
 
 from schemas.distinct import begins, distinct
 from schemas.frames import empty
+from streams.heap import ramp
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,18 +38,12 @@ class Runs:
         """Rows that are somebody's."""
         return self._live
 
-    @property
-    def bytes(self) -> int:
-        """Memory taken, as polars estimates it."""
-        return self._place.nbytes + self._count.nbytes + sum(int(f.estimated_size()) for f in self._frames.values())
-
     def read(self, owners: Ints) -> pl.DataFrame:
         """All rows of these owners, which differ."""
         place, count = self._place[owners], self._count[owners].astype(np.int64)
         if not count.any():
             return empty(self._columns)
-        offsets = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        rows = np.repeat(place, count) + offsets
+        rows = ramp(place, count)
         rows = rows[np.argsort(rows >> _ROW_BITS, kind="stable")]
         starts = np.flatnonzero(begins(rows >> _ROW_BITS))
         frame = rows[starts] >> _ROW_BITS
@@ -68,17 +63,9 @@ class Runs:
         self._append(rows)
         self._merge_tiers()
 
-    def keep(self, owner_kept: npt.NDArray[np.bool_]) -> None:
-        """Drops owners; the others are numbered anew, in their order."""
-        frame = self.read(np.flatnonzero(owner_kept[: len(self._place)] & (self._count[: len(owner_kept)] > 0)))
-        renumbered = np.cumsum(owner_kept) - 1
-        frame = frame.with_columns(pl.Series(OWNER, renumbered[frame[OWNER].to_numpy()], pl.Int64)).rechunk()
-        self.__init__(self._columns)  # type: ignore[misc]
-        self.write(frame)
-
     def _append(self, rows: pl.DataFrame) -> None:
         owners = rows[OWNER].to_numpy()
-        starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1]))
+        starts = np.flatnonzero(begins(owners))
         self._place[owners[starts]] = self._next << _ROW_BITS | starts
         self._count[owners[starts]] = np.diff(np.append(starts, len(owners)))
         self._frames[self._next] = rows.rechunk()

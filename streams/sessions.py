@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from schemas.distinct import begins, distinct
+from schemas.distinct import distinct, ends
 from schemas.fragments import Fragments, codes_in, fold, fragments_of, lists, recoded, sessions_of
 from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.lateness import LATE_AFTER
@@ -165,14 +165,9 @@ def _last_events(used: pl.DataFrame, owner: Ints) -> pl.DataFrame:
     """GROUP, `group`, `as_of`, `append_time`: the last new event of each group, by group."""
     by_offset = np.argsort(used["log_offset"].to_numpy(), kind="stable")
     ordered = np.sort(owner[by_offset] << _PLACE_BITS | np.arange(len(owner)))
-    last = by_offset[ordered[_ends(ordered >> _PLACE_BITS)] & ((1 << _PLACE_BITS) - 1)]
+    last = by_offset[ordered[ends(ordered >> _PLACE_BITS)] & ((1 << _PLACE_BITS) - 1)]
     rows = used.select(*GROUP, as_of="log_offset", append_time="append_time")[pl.Series(last)]
     return rows.with_columns(pl.Series("group", owner[last], pl.Int64))
-
-
-def _ends(ordered: Ints) -> np.ndarray:
-    """Where a run of equal values ends."""
-    return begins(ordered[::-1])[::-1]
 
 
 def _touched_days(folded: Fragments, is_touched: np.ndarray, last: pl.DataFrame) -> pl.DataFrame:

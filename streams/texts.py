@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from streams.index import Flags, Index, Ints, Keys
-from streams.keys import take
+from streams.index import Flags, Index, Ints, Keys, Words
+from streams.keys import SEEDS, take
 from streams.seen import numbered
 
-_SEEDS = (1, 2)
 _CACHE_BITS = 15
 _CACHE = np.uint64((1 << _CACHE_BITS) - 1)
 
@@ -38,17 +37,17 @@ class Texts:
 
     def codes(self, texts: pl.Series) -> Ints:
         """The code of each text; what has none yet gets one."""
-        first = texts.hash(_SEEDS[0]).to_numpy()
+        first = _hashes(texts, 0)
         place = (first & _CACHE).astype(np.int64)
         codes = self._cached_codes.take(place)
         missed = np.flatnonzero((self._cached.take(place) != first) | (codes < 0))
         if len(missed):
-            codes[missed] = self._looked_up(texts.gather(pl.Series(missed)))
+            codes[missed] = self._looked_up(texts.gather(pl.Series(missed)), first[missed])
             self._cached[place[missed]], self._cached_codes[place[missed]] = first[missed], codes[missed]
         return codes
 
-    def _looked_up(self, texts: pl.Series) -> Ints:
-        keys = _keys(texts)
+    def _looked_up(self, texts: pl.Series, first: Words) -> Ints:
+        keys = (first, _hashes(texts, 1))
         codes = self._index.find(keys)
         codes[texts.is_null().to_numpy()] = 0
         new = np.flatnonzero(codes < 0)
@@ -67,7 +66,7 @@ class Texts:
         column = self._column.filter(pl.Series(kept))
         self.__init__()  # type: ignore[misc]
         rest = column[1:]
-        self._add(rest, _keys(rest))
+        self._add(rest, (_hashes(rest, 0), _hashes(rest, 1)))
         return np.cumsum(kept) - 1
 
     def _add(self, texts: pl.Series, keys: Keys) -> None:
@@ -84,9 +83,9 @@ class Texts:
         return pl.concat(self._parts, rechunk=False)
 
 
-def _keys(texts: pl.Series) -> Keys:
-    first, second = (texts.hash(seed).to_numpy() for seed in _SEEDS)
-    return first, second
+def _hashes(texts: pl.Series, number: int) -> Words:
+    hashes: Words = texts.hash(SEEDS[number]).to_numpy()
+    return hashes
 
 
 def _compact(texts: pl.Series) -> pl.Series:

@@ -52,10 +52,6 @@ def test_runs_give_back_the_newest_rows_of_each_owner() -> None:
         for owner, value, text in rows.select("group", "value", "text").rows():
             expected[owner].append((value, text))
         runs.write(rows.select(*COLUMNS))
-        if step == 120:
-            kept = np.arange(500) % 2 == 0
-            runs.keep(kept)
-            expected = {owner // 2: rows for owner, rows in expected.items() if kept[owner]}
     found = runs.read(np.array(sorted(expected)))
     assert sorted(found.rows()) == sorted((owner, *row) for owner, rows in expected.items() for row in rows)
     assert runs.rows == found.height
