@@ -67,29 +67,28 @@ def test_texts_of_one_shape_have_the_same_tokens(one: list[str], other: list[str
             assert structure(first) == structure(second)
 
 
+class Engine:
+    """Answers with one tree, and knows how often it was asked."""
+
+    def __init__(self, tree: str) -> None:
+        self.tree, self.asked = tree, 0
+
+    def __call__(self, _: str, __: Mapping[str, str]) -> str:
+        self.asked += 1
+        return self.tree
+
+
 def test_a_shape_is_parsed_once_and_cut_anew() -> None:
-    asked: list[str] = []
-
-    def ask(_: str, given: Mapping[str, str]) -> str:
-        asked.append(given["sql"])
-        return '{"type": "SelectWithUnionQuery", "format_ast": {"name": "CSV"}}'
-
-    parser = Parser()
+    parser, engine = Parser(), Engine('{"type": "SelectWithUnionQuery", "format_ast": {"name": "CSV"}}')
     for word in ("one", "another one", "one"):
-        select = parser.parse(f"SELECT 1 WHERE id = '{word}' FORMAT CSV SETTINGS a = 1", ask).select
+        select = parser.parse(f"SELECT 1 WHERE id = '{word}' FORMAT CSV SETTINGS a = 1", engine).select
         assert select is not None
         assert (select.before, select.after) == (f"SELECT 1 WHERE id = '{word}' ", " SETTINGS a = 1")
-    assert len(asked) == 1
+    assert engine.asked == 1
 
 
 def test_what_is_no_query_is_known_by_its_text_alone() -> None:
-    asked: list[str] = []
-
-    def ask(_: str, given: Mapping[str, str]) -> str:
-        asked.append(given["sql"])
-        return '{"type": "SetQuery"}'
-
-    parser = Parser()
+    parser, engine = Parser(), Engine('{"type": "SetQuery"}')
     for word in ("one", "two", "one"):
-        parser.parse(f"SET a = '{word}'", ask)
-    assert len(asked) == 2
+        parser.parse(f"SET a = '{word}'", engine)
+    assert engine.asked == 2
