@@ -45,7 +45,11 @@ ANALYST = (
 )
 """Views for analysts."""
 
+KEPT = ("selection_of",)
+"""Dictionaries of tables alone, which the views below ask."""
+
 DICTIONARIES = (
+    *KEPT,
     "holes_of",
     "closed_figures_kept",
     "closed_figures_now",
@@ -63,25 +67,11 @@ _TOPICS = {"events": "user-events", "orders": "transactions"}
 STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 """A number for what a published day's figures are made of, beside its batch rows."""
 
-_SELECTION = "sipHash64(sequence, version, publication_id)"
+SELECTION = "sipHash64(published)"
+"""A number for which selection it is that a view reads."""
+
 _NEVER = (1 << 64) - 1
 """Past every offset: the bound where there is none."""
-
-_MERGED = "selected, places, bounds, partitions"
-_SAID = "1 (day, version), 2 places with 3 the bound of each, 4 the partitions that all cuts have"
-_READ_OF_SELECTIONS = {
-    "published": (_MERGED, f"{_SAID}."),
-    "rolled_up": (
-        f"{_MERGED}, hot, {_SELECTION}",
-        f"{_SAID}, 5 (day, version) of days that are not sealed, 6 a hash of which selection it is.",
-    ),
-    "pointer": (
-        f"selected, {_SELECTION}, [], partitions",
-        "1 (day, version), 2 a hash of which selection it is, 4 the partitions that all cuts have.",
-    ),
-}
-"""What views read of the selection that counts, as fields and in words: all merged views, those of closed figures, and
-those that leave the rest to others. What merged views read, projection `newest` of the table has ready."""
 
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
 _FROM, _TO = "{from_time:DateTime64(3, 'UTC')}", "{to_time:DateTime64(3, 'UTC')}"
@@ -106,8 +96,9 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
     known = dictionary.described()
     said = [(f"comments of {name}", dictionary.comments(name)) for name in (*ANALYST, *hot.VIEWS) if name in known]
-    dictionaries = [(name, _fill(_read(f"parts/{name}"), filling)) for name in DICTIONARIES]
-    return [*internal, *dictionaries, *views, *at, *analyses, *hot.statements(filling), *said]
+    made = {name: _fill(_read(f"parts/{name}"), filling) for name in DICTIONARIES}
+    kept = [(name, made.pop(name)) for name in KEPT]
+    return [*kept, *internal, *made.items(), *views, *at, *analyses, *hot.statements(filling), *said]
 
 
 def situation(database: str = "rivermeet") -> str:
@@ -160,21 +151,28 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
 
 def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
     """How views know what is published, what is missing, and which speed rows answer."""
-    live, until = ("0", f"published_at <= {_UNTIL}") if pinned else ("1", "1")
-    unpublished = "day NOT IN published.1.1"
-    past_cut = f"transform(place, published.2, published.3, {_NEVER}) <= reached"
+    live, until = ("0", f" WHERE published_at <= {_UNTIL}") if pinned else ("1", "")
+    said = {
+        name: f"dictGet('{database}.selection_of', '{name}', published)"
+        for name in ("days", "versions", "hot_days", "hot_versions", "places", "bounds", "known")
+    }
+    unpublished = f"day NOT IN {said['days']}"
+    past_cut = f"transform(place, {said['places']}, {said['bounds']}, {_NEVER}) <= reached"
     parts = {
         "open": f"{live} AND {unpublished}",
         "late": f"{live} AND late AND {past_cut}",
         "answers": f"{live} AND ({unpublished} OR (late AND {past_cut}))",
         "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
-        "speed_version": "transform(day, published.1.1, published.1.2, toUInt64(0))",
+        "speed_version": f"transform(day, {said['days']}, {said['versions']}, toUInt64(0))",
+        "selected": f"arrayZip({said['days']}, {said['versions']})",
+        "hot": f"arrayZip({said['hot_days']}, {said['hot_versions']})",
+        "selection": SELECTION,
         "hole_rows": "arrayJoin(arrayZip(found.1, found.3, found.4, found.2))",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "situation": situation(database),
         "hashes": _hashes(database),
         "state": STATE,
-        "open_days": "arrayFilter(day -> NOT has(published.1.1, day), speed_state.1)",
+        "open_days": f"arrayFilter(day -> NOT has({said['days']}, day), speed_state.1)",
         "database": database,
         "orders": f"orders_at(published_until = {_UNTIL})" if pinned else "orders",
     }
@@ -185,13 +183,12 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
             "database": database,
             "before_pin": until,
             "is_live": live,
+            "known": said["known"],
         }
         missing = _fill(_read("parts/missing"), names).rstrip()
         parts[f"{dataset}_missing"] = missing
         parts[f"{dataset}_holes"] = _fill(_read("parts/holes"), {"missing": missing})
-        for use, (fields, said) in _READ_OF_SELECTIONS.items():
-            selection = {**names, "fields": fields, "said": said}
-            parts[f"{dataset}_{use}"] = _fill(_read("parts/published"), selection).rstrip()
+        parts[f"{dataset}_published"] = _fill(_read("parts/published"), names).rstrip()
     return parts
 
 

@@ -22,7 +22,7 @@ from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
 from streams.restore import History
 from streams.stages import Stages
-from streams.writes import FACTS, PROGRESS, SESSIONS, Writes, of_step
+from streams.writes import BEGINNINGS, FACTS, PROGRESS, SESSIONS, Writes, of_step
 
 Standings = Mapping[tuple[str, int], progress.Progress]
 """(topic, partition) -> how far it is applied."""
@@ -152,10 +152,13 @@ class FactFold:
         return found if found is not None and found.reaches(tick) else progress.begin(tick)
 
     def _beginnings(self, records: Records, before: Standings) -> Writes:
-        """Where a partition begins anew past records that are gone, that is said first, and then waited for."""
-        begun = [r for r in records.ranges if self._is_fresh(r) and before[r.topic, r.partition].begins_past_records(r)]
-        rows = [progress.row(r, before[r.topic, r.partition], r.first_append_time) for r in begun]
-        return of_step((PROGRESS,), {PROGRESS: pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)})
+        """Where a partition begins is said first; where that is past records that are gone, it is waited for then."""
+        fresh = [(r, before[r.topic, r.partition]) for r in records.ranges if self._is_fresh(r)]
+        rows = [progress.row(r, at, r.first_append_time) for r, at in fresh if at.begins(r)]
+        begun = pl.DataFrame(rows, schema=progress.PROGRESS_COLUMNS)
+        past_records = begun.filter(pl.col("complete_from") > 0)
+        tables = {BEGINNINGS: begun.select(progress.BEGINNING_COLUMNS), PROGRESS: past_records}
+        return of_step((BEGINNINGS, PROGRESS), tables)
 
     def _restore(self, records: Records, before: Standings) -> None:
         """What must be known of a partition when it is first read: which ids are stored, and the open sessions.

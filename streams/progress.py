@@ -24,6 +24,9 @@ PROGRESS_COLUMNS: dict[str, pl.DataType] = {
 }
 """A row of `speed_progress`."""
 
+BEGINNING_COLUMNS = ("topic", "log_epoch", "log_partition", "complete_from", "hole_until")
+"""Those of them that are a row of `speed_beginnings`: what does not change while records are applied."""
+
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,9 +47,13 @@ class Progress:
         """Whether no record is missing between what is applied and what the tick reads."""
         return tick.first <= self.applied
 
+    def begins(self, tick: Range) -> bool:
+        """Whether nothing is applied yet of what the store is to hold without a gap."""
+        return self.complete_from == self.applied == tick.first
+
     def begins_past_records(self, tick: Range) -> bool:
         """Whether nothing is applied yet, and the log held records before the tick that it holds no more."""
-        return 0 < self.complete_from == self.applied == tick.first
+        return self.complete_from > 0 and self.begins(tick)
 
 
 def begin(tick: Range) -> Progress:

@@ -1,6 +1,7 @@
 """The rows of one tick, in the order in which they are written.
 
-Facts first, since what memory lacks is read back from them, and progress last, since it says that the rest is there.
+Where partitions begin is said before all else, since views tell by it what is missing. Facts are first of the rest,
+since what memory lacks is read back from them, and progress last, since it says that the rest is there.
 Rows of sessions and derived ones have no order, neither among each other nor, for those of sessions, with the facts:
 each is the fold of the log up to its `as_of`, whatever is stored of that log yet.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 PROGRESS = "speed_progress"
+BEGINNINGS = "speed_beginnings"
 FACTS = ("events_speed", "events_cold", "orders_speed", "orders_cold")
 SESSIONS = "speed_sessions"
 DERIVED = (

@@ -20,7 +20,7 @@ from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.tables.lake import to_arrow
 from streams.popularity import count_windows
-from streams.progress import PROGRESS_COLUMNS
+from streams.progress import BEGINNING_COLUMNS, PROGRESS_COLUMNS
 from streams.sessions import STATE_COLUMNS, SessionMemory, apply
 
 RULES = SessionRules()
@@ -76,7 +76,9 @@ def fill(client: Client, size: Size, today: date, seed: int, report: Callable[[s
     events = shop.day(today, size.open_sessions)
     write_live(client, events)
     insert(client, "orders_speed", _with_day(shop.orders(events), "order_time"))
-    insert(client, "speed_progress", _progress(shop, today))
+    progress = _progress(shop, today)
+    insert(client, "speed_beginnings", progress.select(BEGINNING_COLUMNS))
+    insert(client, "speed_progress", progress)
     report(f"{today} is open with {events.height} events")
 
 

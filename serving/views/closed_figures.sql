@@ -2,11 +2,11 @@
 -- `totals` are in the order of schemas/rollup.py; three more figures count late groups, late rows and the rows that make an
 -- answer. The tenant without a name stands for the day itself: where it is not among the tenants, the day is not added up.
 WITH
-{events_rolled_up},
+{events_published},
 {speed_state}
 SELECT
     day,
-    published.6 AS selection,
+    {selection} AS selection,
     {state} AS state,
     groupArray(tenant_id) AS tenants,
     groupArray(total) AS totals
@@ -17,7 +17,7 @@ FROM
     (
         SELECT tenant_id, day, arrayConcat(figures, [0, 0, 1]) AS figures
         FROM batch_rollup FINAL
-        WHERE catalogue = '{catalogue}' AND (day, version) IN published.1
+        WHERE catalogue = '{catalogue}' AND (day, version) IN {selected}
         UNION ALL
         SELECT tenant_id, day, arrayConcat({event_figures}, [0, toInt64(count()), toInt64(count())]) AS figures
         FROM events_speed FINAL
@@ -46,12 +46,12 @@ FROM
                 SELECT tenant_id, day, metric, member, if(metric = 1, figures, []) AS figures, 0 AS groups, -1 AS more, other AS others
                 FROM batch_rollup_sessions FINAL
                 ARRAY JOIN arrayPushFront(members, toUInt128(0)) AS member, arrayPushFront(others, toUInt64(0)) AS other, arrayEnumerate(arrayPushFront(members, toUInt128(0))) AS metric
-                WHERE (day, version) IN published.5 AND catalogue = '{catalogue}'
+                WHERE (day, version) IN {hot} AND catalogue = '{catalogue}'
                     AND group_key IN (SELECT {group_key} FROM speed_sessions WHERE {late}) AND (metric = 1 OR member != 0)
                 UNION ALL
                 SELECT tenant_id, day, metric + 1 AS metric, member, [] AS figures, 0 AS groups, 0 AS more, sessions AS others
                 FROM batch_rollup_members FINAL
-                WHERE (day, version) IN published.5 AND catalogue = '{catalogue}'
+                WHERE (day, version) IN {hot} AND catalogue = '{catalogue}'
                     AND member IN
                     (
                         SELECT arrayJoin({members})

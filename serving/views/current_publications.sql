@@ -1,7 +1,7 @@
 -- Of each day the publication that counts: what the newest selection of the dataset names.
 WITH chosen AS
 (
-    SELECT dataset, argMax(arrayZip(days, sequences, publications), (sequence, version, publication_id)) AS rows
+    SELECT dataset, argMax(arrayZip(days, sequences, publications), id) AS rows
     FROM batch_selections
     GROUP BY dataset
 )

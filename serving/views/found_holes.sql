@@ -2,10 +2,10 @@
 -- the message. `lost`: records below complete_from are not in the speed store and in no published version of their day.
 -- The engine plans a named part anew wherever it is named, which takes longer than to run it: each is named once.
 WITH
-    progress AS
+    beginnings AS
     (
         SELECT if(topic = 'user-events', 'events', 'orders') AS dataset, log_epoch, log_partition, complete_from, hole_until
-        FROM (SELECT * FROM speed_progress FINAL)
+        FROM (SELECT * FROM speed_beginnings FINAL)
         WHERE topic IN ('user-events', 'transactions')
     ),
     begun AS
@@ -17,7 +17,7 @@ WITH
             any(p.complete_from) AS complete_from,
             any(p.hole_until) AS hole_until,
             max(if(c.log_epoch = p.log_epoch, c.cut[p.log_partition], 0)) AS landed
-        FROM progress AS p
+        FROM beginnings AS p
         LEFT JOIN current_publications AS c ON c.dataset = p.dataset
         WHERE p.complete_from > 0
         GROUP BY p.dataset, p.log_epoch, p.log_partition
@@ -96,7 +96,7 @@ FROM
     SELECT c.dataset AS dataset, c.day AS day, p.log_partition AS log_partition, 'cut' AS kind,
         'is not in the cut of the publication; publish the day again' AS reason
     FROM current_publications AS c
-    INNER JOIN progress AS p ON p.dataset = c.dataset
+    INNER JOIN beginnings AS p ON p.dataset = c.dataset
     WHERE NOT mapContains(c.cut, p.log_partition) AND (p.log_epoch = c.log_epoch OR (p.log_epoch > c.log_epoch AND NOT c.sealed))
 ) AS found
 GROUP BY found.dataset, found.day, found.log_partition, found.kind

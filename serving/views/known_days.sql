@@ -4,7 +4,7 @@
 -- read the situation before anything is read here.
 WITH
 ({situation}) AS situation,
-{events_pointer},
+{events_published},
 (SELECT groupArray(found) FROM {events_missing}) AS missing,
 {speed_state}
 SELECT
@@ -37,12 +37,12 @@ FROM
             SELECT
                 day,
                 max(one_version) AS version,
-                any(published.2) AS selection,
+                any({selection}) AS selection,
                 any({state}) AS state,
                 any(missing[1].2[indexOf(missing[1].1, day)]) AS hole
             FROM
             (
-                SELECT arrayJoin(arrayConcat(published.1, arrayMap(day -> (day, toUInt64(0)), arrayConcat(speed_state.1, missing[1].1)))) AS one, one.1 AS day, one.2 AS one_version
+                SELECT arrayJoin(arrayConcat({selected}, arrayMap(day -> (day, toUInt64(0)), arrayConcat(speed_state.1, missing[1].1)))) AS one, one.1 AS day, one.2 AS one_version
             )
             GROUP BY day
         )

@@ -6,7 +6,7 @@ SELECT
     'batch' AS layer,
     version AS publication_version
 FROM batch_orders
-WHERE (day, version) IN published.1
+WHERE (day, version) IN {selected}
 UNION ALL
 SELECT
     {order_columns},

@@ -11,7 +11,7 @@ FROM
 (
     SELECT tenant_id, day, product_id, {counters}, 'batch' AS layer, version AS publication_version
     FROM batch_products
-    WHERE (day, version) IN published.1
+    WHERE (day, version) IN {selected}
     UNION ALL
     SELECT tenant_id, day, product_id, {counters}, 'speed' AS layer, toUInt64(0) AS publication_version
     FROM speed_products FINAL

@@ -8,7 +8,7 @@ SELECT
     'batch' AS layer,
     version AS publication_version
 FROM batch_sessions
-WHERE (day, version) IN published.1
+WHERE (day, version) IN {selected}
     AND (day, {group_columns}) NOT IN (SELECT day, {group_columns} FROM speed_sessions WHERE {late})
 UNION ALL
 SELECT

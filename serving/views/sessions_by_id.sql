@@ -20,7 +20,7 @@ FROM
     (
         SELECT {group_columns}, day, toUInt64(0) AS rank, false AS is_answer, [({session_columns})] AS sessions
         FROM batch_sessions
-        WHERE (day, version) IN published.1
+        WHERE (day, version) IN {selected}
         UNION ALL
         SELECT {group_columns}, day, reached + 1 AS rank, {answers} AS is_answer, sessions
         FROM speed_sessions

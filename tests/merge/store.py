@@ -15,10 +15,10 @@ from infra.clickhouse.settings import set_statement
 from infra.clients.clickhouse import Client, migrate
 from schemas.tables import clickhouse_migrations
 from serving.merged import statements
-from streams.writes import DERIVED, FACTS, PROGRESS, SESSIONS
+from streams.writes import BEGINNINGS, DERIVED, FACTS, PROGRESS, SESSIONS
 from tests.support.clickhouse import clear
 
-SPEED = (*FACTS, SESSIONS, *DERIVED, PROGRESS)
+SPEED = (*FACTS, SESSIONS, *DERIVED, PROGRESS, BEGINNINGS)
 BATCH = (
     "batch_events",
     "batch_sessions",

@@ -30,7 +30,7 @@ from schemas.sessions import SESSION_COLUMNS
 from schemas.tables import clickhouse_migrations
 from serving.merged import ANALYST, PINNED, statements
 from streams.popularity import WINDOW_COLUMNS
-from streams.progress import PROGRESS_COLUMNS
+from streams.progress import BEGINNING_COLUMNS, PROGRESS_COLUMNS
 from tests.merge.store import Store
 
 NESTED = [column for column in SESSION_COLUMNS if column not in GROUP]
@@ -41,6 +41,7 @@ WRITTEN = {
     "orders_cold": ["day", *ORDER_COLUMNS],
     "speed_products": list(WINDOW_COLUMNS),
     "speed_progress": list(PROGRESS_COLUMNS),
+    "speed_beginnings": list(BEGINNING_COLUMNS),
     "speed_profiles": ["day", *PROFILE_COLUMNS],
     "speed_inventory": ["day", *INVENTORY_COLUMNS],
     "speed_tickets": ["day", *TICKET_COLUMNS],
@@ -56,7 +57,7 @@ WRITTEN = {
 }
 
 
-DERIVED = ("late", "place", "reached", "selected", "hot", "precedence")
+DERIVED = ("late", "place", "reached", "precedence", "id", "events", "orders")
 """Columns that the store derives for the merged views."""
 
 

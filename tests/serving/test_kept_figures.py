@@ -12,7 +12,7 @@ import pytest
 from batch import publish
 from batch.publication import Publication
 from infra.clients.clickhouse import Client
-from serving.merged import STATE, situation, statements
+from serving.merged import SELECTION, STATE, situation, statements
 from tests.merge import scenarios
 from tests.merge.mutations import changed_view
 from tests.merge.store import HoleError, Store
@@ -25,6 +25,7 @@ ALWAYS_THE_SAME = {"batch_publications", "batch_rollup_sessions", "batch_rollup_
 FIRST = (
     "events_speed (day) VALUES ('2026-03-01')",
     "speed_sessions (day) VALUES ('2026-03-01')",
+    "speed_beginnings (topic, log_partition) VALUES ('user-events', 0), ('user-events', 1)",
     "speed_progress (topic, log_partition, applied) VALUES ('user-events', 0, 1), ('user-events', 1, 1)",
 )
 CHANGES = {
@@ -35,10 +36,10 @@ CHANGES = {
     "a late session": "speed_sessions (day, session_id, late) VALUES ('2026-03-01', 's9', true)",
     "a day of events": "events_speed (day, session_id) VALUES ('2026-03-02', 's9')",
     "a day of sessions": "speed_sessions (day, session_id) VALUES ('2026-03-03', 's9')",
-    "a partition": "speed_progress (topic, log_partition, applied) VALUES ('user-events', 9, 9)",
-    "a beginning": "speed_progress (topic, log_partition, applied, complete_from) VALUES ('user-events', 0, 9, 1)",
-    "a hole's end": "speed_progress (topic, log_partition, applied, hole_until) VALUES ('user-events', 1, 9, 20000)",
-    "an epoch": "speed_progress (topic, log_epoch, applied) VALUES ('user-events', 9, 9)",
+    "a partition": "speed_beginnings (topic, log_partition) VALUES ('user-events', 9)",
+    "a beginning": "speed_beginnings (topic, log_partition, complete_from) VALUES ('user-events', 0, 1)",
+    "a hole's end": "speed_beginnings (topic, log_partition, hole_until) VALUES ('user-events', 1, 20000)",
+    "an epoch": "speed_beginnings (topic, log_epoch) VALUES ('user-events', 9)",
 }
 NO_CHANGES = {
     "an event of an open day": "events_speed (day, session_id) VALUES ('2026-03-01', 's8')",
@@ -105,7 +106,7 @@ def test_figures_of_another_selection_are_no_answer(store: Store) -> None:
     assert store.rows(question)
     with (
         _not_kept(store),
-        changed_view(store, "known_days", lambda sql: sql.replace("any(published.2)", "any(published.2 + 1)")),
+        changed_view(store, "known_days", lambda sql: sql.replace(f"any({SELECTION})", f"any({SELECTION} + 1)")),
         pytest.raises(HoleError, match="published while they were read"),
     ):
         store.rows(question)

@@ -1,5 +1,7 @@
 -- Writer: batch. What readers get after a publication, all days at once in one row: of a dataset the greatest
--- (sequence, version, publication_id) counts, so that one short read tells all that a merged view must know.
+-- (sequence, version, publication_id) counts. `events` and `orders` are ids that sort by these, and tell of the contents too,
+-- so that what is kept under an id never changes. They are in the partition key, for then the engine knows the greatest of
+-- each part without reading it: that is all that a merged view reads here.
 CREATE TABLE IF NOT EXISTS batch_selections
 (
     dataset LowCardinality(String) COMMENT 'events or orders',
@@ -16,14 +18,11 @@ CREATE TABLE IF NOT EXISTS batch_selections
     places Array(UInt32) COMMENT 'Day number * 65536 + Kafka partition, of each partition of the cuts of these days',
     bounds Array(UInt64) COMMENT 'Log epoch * 2^48 + cut, of each place: records at or past it are not in the batch rows',
     partitions Array(UInt16) COMMENT 'Kafka partitions that all cuts have',
-    selected Array(Tuple(day Date, version UInt64)) MATERIALIZED arrayZip(days, versions) COMMENT 'Days with their versions',
-    hot Array(Tuple(day Date, version UInt64)) MATERIALIZED arrayZip(hot_days, hot_versions) COMMENT 'Days that are not sealed, with their versions',
-    -- What merged views ask of the selection that counts, so that the long arrays of all the others are not read.
-    PROJECTION newest
-    (
-        SELECT dataset, argMax((selected, places, bounds, partitions), (sequence, version, publication_id))
-        GROUP BY dataset
-    )
+    id String MATERIALIZED concat(leftPad(hex(sequence), 16, '0'), leftPad(hex(version), 16, '0'), publication_id, '\0',
+        hex(sipHash128(days, versions, sequences, publications, hot_days, hot_versions, places, bounds, partitions))) COMMENT 'Sorts as (sequence, version, publication_id), another one for other contents',
+    events String MATERIALIZED if(dataset = 'events', id, '') COMMENT 'The id of a selection of events',
+    orders String MATERIALIZED if(dataset = 'orders', id, '') COMMENT 'The id of a selection of orders'
 )
 ENGINE = MergeTree
+PARTITION BY (events = '', orders = '')
 ORDER BY (dataset, sequence, version, publication_id)

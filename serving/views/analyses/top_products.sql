@@ -13,7 +13,7 @@ FROM
 (
     SELECT tenant_id, assumeNotNull(product_id) AS product, event_type AS kind
     FROM batch_events
-    WHERE (day, version) IN published.1 AND {popular_facts}
+    WHERE (day, version) IN {selected} AND {popular_facts}
     UNION ALL
     SELECT tenant_id, assumeNotNull(product_id) AS product, event_type AS kind
     FROM events_speed

@@ -1,7 +1,3 @@
-    -- What readers of dataset {dataset} get: what its newest selection names, or the newest one before a pin, as {said}
-    -- One tuple, named seldom: the engine analyses it wherever it is named, all of its parts each time.
-    (
-        SELECT argMax(({fields}), (sequence, version, publication_id))
-        FROM batch_selections
-        WHERE dataset = '{dataset}' AND {before_pin}
-    ) AS published
+    -- Which selection of dataset {dataset} readers get, the newest one or the newest before a pin. What it says is looked up
+    -- under its id: a long value would be analysed, and be a part of the names of columns, wherever it is named.
+    assumeNotNull((SELECT max({dataset}) FROM batch_selections{before_pin})) AS published

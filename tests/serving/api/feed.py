@@ -19,6 +19,7 @@ from schemas.lateness import Horizon
 from schemas.sessions import SessionRules
 from schemas.tables.lake import to_arrow
 from streams.engine import Engine
+from streams.progress import BEGINNING_COLUMNS
 from streams.records import Range, Records
 from streams.slices import Slice
 from tests.merge.frames import dead_letter_frame, event_frame, order_frame, time_of
@@ -135,7 +136,9 @@ class Feed:
             "watermark": pl.Datetime("ms", "UTC"),
             "append_time": pl.Datetime("ms", "UTC"),
         }
-        insert(self.client, "speed_progress", pl.DataFrame([row], schema_overrides=columns))
+        progress = pl.DataFrame([row], schema_overrides=columns)
+        insert(self.client, "speed_beginnings", progress.select(BEGINNING_COLUMNS))
+        insert(self.client, "speed_progress", progress)
 
 
 def _ms(time: datetime) -> int:
