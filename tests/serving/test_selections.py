@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from tests.merge.store import Store
+from tests.merge.store import HoleError, Store
 
 DAY = date(2026, 3, 1)
 SELECTED = "SELECT DISTINCT publication_version AS version FROM sessions WHERE day = %s"
@@ -63,6 +63,33 @@ def test_contents_are_read_anew_where_a_place_is_taken_again(store: Store) -> No
         store.clear(("batch_selections",))
         _select(store, (1, 1, "p"), read)
         assert _read(store) == [read]
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_a_partition_that_a_cut_lacks_is_a_hole(store: Store, partitions: int) -> None:
+    """Whatever the order in which partitions begin."""
+    cut = ", ".join(f"{number}, 5" for number in range(partitions))
+    store.client.command(
+        "INSERT INTO batch_publications (dataset, day, sequence, publication_id, version, log_epoch, cut)"
+        f" VALUES ('events', '{DAY}', 1, 'p', 1, 1, map({cut}))"
+    )
+    store.client.command(
+        "INSERT INTO batch_selections (dataset, sequence, version, publication_id, days, versions, sequences,"
+        f" publications, partitions) VALUES ('events', 1, 1, 'p', ['{DAY}'], [1], [1], ['p'], range({partitions}))"
+    )
+    for number in reversed(range(partitions)):
+        _begin(store, number)
+        assert _read(store) == []
+    _begin(store, partitions)
+    with pytest.raises(HoleError, match=f"partition {partitions} is not in the cut"):
+        _read(store)
+    assert store.rows("SELECT 1 AS n FROM sessions WHERE day = '2026-03-02'") == []
+
+
+def _begin(store: Store, partition: int) -> None:
+    store.client.command(
+        f"INSERT INTO speed_beginnings (topic, log_epoch, log_partition) VALUES ('user-events', 1, {partition})"
+    )
 
 
 @pytest.mark.parametrize("table", ["batch_selections", "speed_beginnings"])
