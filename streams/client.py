@@ -27,6 +27,8 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        # An iterator over records that nobody uses would keep this, with all that was fetched, until cycles are found.
+        self._records_iterator = None
         self._left: list[Any] = []
         self._end = self.next_fetch_offset
 
