@@ -8,6 +8,7 @@ import polars as pl
 
 from schemas.distinct import begins, distinct
 from schemas.frames import empty
+from streams.compact import compact
 from streams.heap import ramp
 
 Ints = npt.NDArray[np.int64]
@@ -68,7 +69,7 @@ class Runs:
         starts = np.flatnonzero(begins(owners))
         self._place[owners[starts]] = self._next << _ROW_BITS | starts
         self._count[owners[starts]] = np.diff(np.append(starts, len(owners)))
-        self._frames[self._next] = rows.rechunk()
+        self._frames[self._next] = compact(rows)
         self._next += 1
 
     def _merge_tiers(self) -> None:

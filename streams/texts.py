@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from streams.compact import compact
 from streams.index import Flags, Index, Ints, Keys, Words
 from streams.keys import SEEDS, take
 from streams.seen import numbered
@@ -89,8 +90,4 @@ def _hashes(texts: pl.Series, number: int) -> Words:
 
 
 def _compact(texts: pl.Series) -> pl.Series:
-    """The texts without the memory of others that they were cut from."""
-    copied = pl.from_arrow(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
-    if not isinstance(copied, pl.Series):
-        raise TypeError(type(copied))
-    return copied
+    return compact(texts.to_frame()).to_series()

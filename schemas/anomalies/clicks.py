@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity
-from schemas.frames import GROUP, POSITION_COLUMNS, TIMESTAMP
+from schemas.frames import POSITION_COLUMNS, TIMESTAMP
 
 RULE = "rapid_clicks"
 
@@ -31,8 +31,22 @@ CLICK_COLUMNS: dict[str, pl.DataType] = {
 }
 """What the rule reads of a click."""
 
-TAIL_COLUMNS: dict[str, pl.DataType] = {**CLICK_COLUMNS, "key": pl.UInt64()}
-"""A click that is remembered; `key` is a hash of its session id, equal for equal ones."""
+TAIL_COLUMNS: dict[str, pl.DataType] = {
+    **POSITION_COLUMNS,
+    "event_time": TIMESTAMP,
+    "key": pl.UInt64(),
+    "other_key": pl.UInt64(),
+}
+"""A click that is remembered; both keys are hashes of its tenant and session id, by which clicks are told apart.
+
+It has no texts: one of a frame keeps in memory all that was read with it.
+"""
+
+_KEYS = ("key", "other_key")
+_SAME_GROUP = ("log_epoch", "log_partition", *_KEYS)
+
+_REMEMBERED = pl.lit(-1, pl.Int64)
+"""In the place of the row of a new click."""
 
 _Row = dict[str, Any]
 
@@ -47,7 +61,11 @@ def lookback(rules: AlertRules) -> timedelta:
 
 def keyed(clicks: pl.DataFrame) -> pl.DataFrame:
     """`TAIL_COLUMNS` of clicks."""
-    return clicks.select(*CLICK_COLUMNS, key=pl.col("session_id").hash(0))
+    hashes = {
+        name: pl.col("session_id").hash(seed) ^ pl.col("tenant_id").hash(seed + len(_KEYS))
+        for seed, name in enumerate(_KEYS)
+    }
+    return clicks.select(*POSITION_COLUMNS, "event_time", **hashes)
 
 
 def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -56,11 +74,18 @@ def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[p
     `clicks` have `CLICK_COLUMNS`, a tail has `TAIL_COLUMNS`.
     """
     new = keyed(clicks)
-    touched = tail.filter(pl.col("key").is_in(new["key"].unique().implode())).with_columns(new=False)
-    dense = _dense(pl.concat([touched, new.with_columns(new=True)]), rules).sort("run", "log_offset")
+    touched = tail.filter(pl.col("key").is_in(new["key"].unique().implode())).with_columns(row=_REMEMBERED)
+    told = new.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
+    dense = _dense(pl.concat([touched, told]), rules).sort("run", "log_offset")
     runs = groupby(dense.iter_rows(named=True), itemgetter("run"))
-    found = [row for _, run in runs for row in _rows(run, rules)]
+    found = [_told(row, clicks) for _, run in runs for row in _rows(run, rules)]
     return pl.DataFrame(found, schema=CANDIDATE_COLUMNS), _kept(pl.concat([tail, new]), rules)
+
+
+def _told(candidate: _Row, clicks: pl.DataFrame) -> _Row:
+    """The candidate with the texts of its last click, which is new."""
+    tenant, session, user = clicks.select("tenant_id", "session_id", "user_id").row(candidate.pop("row"))
+    return {**candidate, "tenant_id": tenant, "session_id": session, "user_id": user, "entity": session}
 
 
 def _kept(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
@@ -77,11 +102,11 @@ def _kept(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
 def _dense(clicks: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
     """The clicks, with their `run`, that stand close enough in event time to be in a long row with a new one."""
     enough = clicks.filter(pl.len().over("key") >= rules.click_floor)
-    rows = enough.sort([*GROUP, "event_time"])
-    same_group = pl.all_horizontal([pl.col(key) == pl.col(key).shift() for key in GROUP])
+    rows = enough.sort([*_SAME_GROUP, "event_time"])
+    same_group = pl.all_horizontal([pl.col(key) == pl.col(key).shift() for key in _SAME_GROUP])
     near = pl.col("event_time") - pl.col("event_time").shift() < rules.click_gap
     rows = rows.with_columns(run=(~(same_group & near).fill_null(value=False)).cum_sum())
-    return rows.filter((pl.len().over("run") >= rules.click_floor) & pl.col("new").any().over("run"))
+    return rows.filter((pl.len().over("run") >= rules.click_floor) & (pl.col("row").max().over("run") >= 0))
 
 
 def _rows(run: Iterable[_Row], rules: AlertRules) -> Iterator[_Row]:
@@ -101,7 +126,7 @@ def _rows(run: Iterable[_Row], rules: AlertRules) -> Iterator[_Row]:
         insort(added, (click["event_time"], click["log_offset"]))
         windows = {_window(member, rules) for member in fresh} - told
         told |= windows
-        if click["new"]:
+        if click["row"] >= 0:
             yield from (_candidate(row, click, window, rules) for window in sorted(windows))
 
 
@@ -135,10 +160,9 @@ def _candidate(row: list[_Row], last: _Row, window: int, rules: AlertRules) -> _
     end = max(member["event_time"] for member in row if _window(member, rules) == window)
     gap_ms, span_ms = rules.click_gap / timedelta(milliseconds=1), (max(times) - min(times)) / timedelta(milliseconds=1)
     return {
-        **{name: last[name] for name in ("tenant_id", "session_id", "user_id", "log_epoch", "log_partition")},
+        **{name: last[name] for name in ("row", "log_epoch", "log_partition")},
         "rule": RULE,
         "severity": Severity.WARNING.value,
-        "entity": last["session_id"],
         "window_start": min(times),
         "window_end": end,
         "observed": span_ms / (len(row) - 1),
