@@ -6,10 +6,14 @@ that happened before it, not longer ago than `purchase_history`; so the answer f
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import numpy as np
 import polars as pl
 
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity, candidates, evidence
-from schemas.frames import POSITION_COLUMNS, TIMESTAMP, empty
+from schemas.earlier import Rows, earlier
+from schemas.frames import POSITION, POSITION_COLUMNS, TIMESTAMP, empty
 from schemas.money import EXPONENTS
 
 RULE = "large_purchase"
@@ -34,20 +38,21 @@ def running(known: pl.DataFrame, new: pl.DataFrame, rules: AlertRules) -> pl.Dat
 
     `known` holds at least all orders of the new ones' users that the log holds before them.
     """
-    every = pl.concat([known.select(*PURCHASE_COLUMNS), new.select(*PURCHASE_COLUMNS)]).unique(
-        ["log_epoch", "log_partition", "log_offset"], keep="any"
+    both = pl.concat([known.select(*PURCHASE_COLUMNS), new.select(*PURCHASE_COLUMNS)])
+    every = both.unique(POSITION, keep="any").with_row_index("number")
+    rows = Rows(
+        every.select(pl.col("number").first().over(BUYER)).to_series().to_numpy().astype(np.int64),
+        every["log_offset"].to_numpy(),
+        every["order_time"].dt.timestamp("ms").to_numpy(),
+        every["amount_minor"].to_numpy(),
     )
-    earlier = every.select(*BUYER, offset="log_offset", time="order_time", amount="amount_minor")
-    before = (
-        (pl.col("offset") < pl.col("log_offset"))
-        & (pl.col("time") < pl.col("order_time"))
-        & (pl.col("time") >= pl.col("order_time") - rules.purchase_history)
+    asked = every.join(new, on=POSITION, how="semi")["number"].to_numpy().astype(np.int64)
+    history = rules.purchase_history // timedelta(milliseconds=1)
+    count, total = earlier(rows, asked, rows.time[asked] - history)
+    figures = every.drop("number")[pl.Series(asked)].with_columns(
+        count=pl.Series(count), mean=pl.Series(total / np.maximum(count, 1))
     )
-    pairs = new.select(*PURCHASE_COLUMNS).join(earlier, on=BUYER).filter(before)
-    figures = pairs.group_by(*PURCHASE_COLUMNS).agg(count=pl.len(), total=pl.col("amount").sum())
-    return (
-        figures.with_columns(mean=pl.col("total") / pl.col("count")).drop("total").sort("log_partition", "log_offset")
-    )
+    return figures.filter(pl.col("count") > 0).sort("log_partition", "log_offset")
 
 
 def fold(known: pl.DataFrame, new: pl.DataFrame, rules: AlertRules) -> pl.DataFrame:
