@@ -124,57 +124,59 @@ def insert(client: Client, table: str, frame: pl.DataFrame) -> None:
 
 def insert_arrow(client: Client, table: str, rows: pa.Table) -> None:
     """Inserts rows that are in Arrow's form already. Raises `StoreUnavailable`."""
-    with _unavailable(), _BODIES.taken(rows.nbytes) as body:
-        octets = body.written(rows, client.write_compression)
-        client.raw_insert(table, rows.column_names, octets, _INSERT, "ArrowStream")
-
-
-class _Bodies:
-    """As many bodies as there were inserts at once. An insert takes the smallest that has room for its rows."""
-
-    def __init__(self) -> None:
-        self._idle: list[_Body] = []
-        self._taking = threading.Lock()
-
-    @contextmanager
-    def taken(self, octets: int) -> Iterator[_Body]:
-        """A body that nobody else has."""
-        with self._taking:
-            by_room = sorted(self._idle, key=lambda body: body.room)
-            body = next((each for each in by_room if each.room > octets), by_room[-1] if by_room else _Body())
-            if by_room:
-                self._idle.remove(body)
-        try:
-            yield body
-        finally:
-            with self._taking:
-                self._idle.append(body)
+    body = _Body(rows, client.write_compression)
+    with _unavailable():
+        client.raw_insert(table, rows.column_names, body.whole if body.is_small else body, _INSERT, "ArrowStream")
 
 
 class _Body:
-    """Where the bodies of inserts are written, one over the other; it grows with the largest.
+    """Rows as an Arrow stream: in pieces, of which each holds until the next; from the first on whenever it is read."""
+
+    def __init__(self, rows: pa.Table, compression: str | None) -> None:
+        self._rows = rows
+        self._options = pa.ipc.IpcWriteOptions(compression=compression if compression in _CODECS else None)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is one piece."""
+        return int(self._rows.nbytes) <= _PIECE
+
+    @property
+    def whole(self) -> memoryview:
+        """All of it."""
+        sink = _sink()
+        with self._stream(sink) as stream:
+            stream.write_table(self._rows)
+        return sink.taken()
+
+    def __iter__(self) -> Iterator[memoryview]:
+        sink, rows = _sink(), self._rows
+        with self._stream(sink) as stream:
+            for batch in rows.to_batches(max_chunksize=max(1, rows.num_rows * _PIECE // rows.nbytes)):
+                stream.write_batch(batch)
+                yield sink.taken()
+        yield sink.taken()
+
+    def _stream(self, sink: _Sink) -> pa.ipc.RecordBatchStreamWriter:
+        return pa.ipc.new_stream(pa.PythonFile(sink, "w"), self._rows.schema, options=self._options)
+
+
+class _Sink:
+    """Where a thread writes the pieces of its inserts, one over the other; it grows with the largest.
 
     What the client writes by itself goes into memory that is taken anew, and copied as it grows: a twelfth of what an
     event cost.
     """
 
     def __init__(self) -> None:
-        self._octets = memoryview(bytearray(1 << 20))
+        self._octets = memoryview(bytearray(_PIECE))
         self._size = 0
         self.closed = False
 
-    @property
-    def room(self) -> int:
-        """Octets that it has taken."""
-        return len(self._octets)
-
-    def written(self, rows: pa.Table, compression: str | None) -> memoryview:
-        """The rows as an Arrow stream, whole until the next call."""
-        self._size = 0
-        options = pa.ipc.IpcWriteOptions(compression=compression if compression in _CODECS else None)
-        with pa.ipc.new_stream(pa.PythonFile(self, "w"), rows.schema, options=options) as stream:
-            stream.write_table(rows)
-        return self._octets[: self._size]
+    def taken(self) -> memoryview:
+        """What was written since the last call, whole until more is written."""
+        size, self._size = self._size, 0
+        return self._octets[:size]
 
     def write(self, piece: Any) -> int:
         """Takes the next bytes; Arrow calls it."""
@@ -191,7 +193,18 @@ class _Body:
         """Nothing waits."""
 
 
-_BODIES = _Bodies()
+def _sink() -> _Sink:
+    """The thread's own, empty: what an insert that failed left there is gone."""
+    if not hasattr(_OF_THREAD, "sink"):
+        _OF_THREAD.sink = _Sink()
+    sink: _Sink = _OF_THREAD.sink
+    sink.taken()
+    return sink
+
+
+_OF_THREAD = threading.local()
+_PIECE = 2 << 20
+"""Octets of a body that are sent at a time: what an insert takes of memory does not follow its rows."""
 _CODECS = ("zstd", "lz4")
 
 
