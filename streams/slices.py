@@ -1,7 +1,9 @@
 """A slice: the consecutive records of one partition that one fetch brought."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import cast
 
@@ -37,6 +39,10 @@ class Slice:
     def size(self) -> int:
         """Bytes of all keys and values."""
         return _lengths(self.keys) + _lengths(self.values)
+
+    def without_bytes(self) -> Slice:
+        """The same range of the log, when its records have been read: keys and values are gone."""
+        return replace(self, keys=[], values=[])
 
 
 @dataclass(frozen=True, slots=True)

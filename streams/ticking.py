@@ -187,7 +187,8 @@ class Ticker(Generic[Begun]):
     def _began(self, batch: Sequence[Delivery], started: float, begun: Begun | None) -> None:
         if begun is None:
             return
-        self._waiting.append(_Waiting(begun, batch, started))
+        read = [Delivery(each.item.without_bytes(), each.generation) for each in batch]
+        self._waiting.append(_Waiting(begun, read, started))
         if self._finishing is None or (self._finishing.done() and self._finishing.exception() is None):
             self._finishing = asyncio.ensure_future(self._finish_all())
 
