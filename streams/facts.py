@@ -20,7 +20,7 @@ from schemas.verdicts import READERS
 from streams import holes, orders, progress, sessions
 from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
-from streams.restore import History
+from streams.restore import History, Standing
 from streams.stages import Stages
 from streams.writes import BEGINNINGS, FACTS, PROGRESS, SESSIONS, Writes, of_step
 
@@ -175,16 +175,18 @@ class FactFold:
             self.memory.sessions.seen.known.add(stored)
         if of_orders:
             self.memory.orders.known.add(self._history.stored_orders([tick.partition for tick in of_orders]))
-        for tick in of_events:
-            self._restore_sessions(tick, before[USER_EVENTS, tick.partition].watermark)
+        self._restore_sessions(of_events, before)
         self.memory.restored |= {(tick.topic, tick.partition) for tick in fresh}
 
-    def _restore_sessions(self, tick: Range, watermark: datetime | None) -> None:
-        if watermark is None:
-            return
-        stored = self._history.open_groups(tick.partition, watermark - self._rules.gap, tick.first, self.memory.room())
-        stored = stored.filter(pl.col("log_epoch") == tick.epoch)
-        sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
+    def _restore_sessions(self, of_events: Sequence[Range], before: Standings) -> None:
+        marks = [(tick, before[USER_EVENTS, tick.partition].watermark) for tick in of_events]
+        partitions = [
+            Standing(tick.epoch, tick.partition, watermark - self._rules.gap, tick.first)
+            for tick, watermark in marks
+            if watermark is not None
+        ]
+        for stored in self._history.open_groups(partitions, self.memory.room()) if partitions else ():
+            sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
 
     def _is_fresh(self, tick: Range) -> bool:
         return (tick.topic, tick.partition) not in self.memory.restored

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -15,9 +16,46 @@ from streams.index import Words
 from streams.known import HASH_SQL
 
 KEYS_PER_QUERY = 50_000
+GROUPS_PER_QUERY = 50_000
 
 _EVENT_TABLES = ("events_speed", "events_cold", "batch_events")
 _ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
+
+
+_OF_ITS_PARTITION = "arrayElement(%({})s, indexOf(%(partitions)s, log_partition))"
+"""What a parameter, a list, says of the partition of a row."""
+
+_TIME = "toUnixTimestamp64Milli(event_time)"
+_WANTED = (
+    f"log_partition IN %(partitions)s AND log_epoch = {_OF_ITS_PARTITION.format('epochs')}"
+    f" AND log_offset < {_OF_ITS_PARTITION.format('below')}"
+)
+_RECENT = f"day >= %(day)s AND {_WANTED} AND {_TIME} >= {_OF_ITS_PARTITION.format('since')}"
+_BOUNDS = f"""
+SELECT tenant_id, session_id, oldest FROM (
+    SELECT tenant_id, session_id, min(latest) OVER () AS oldest,
+        row_number() OVER (ORDER BY tenant_id, session_id) AS number
+    FROM (
+        SELECT tenant_id, session_id, max({_TIME}) AS latest FROM events_speed WHERE {_RECENT}
+        GROUP BY tenant_id, session_id ORDER BY latest DESC LIMIT %(limit)s
+    )
+) WHERE (number - 1) %% %(at_once)s = 0 ORDER BY number
+"""
+"""Every so manieth open group, from the first on, and the time of the oldest of their latest events."""
+
+_BOUND_COLUMNS: dict[str, pl.DataType] = {"tenant_id": pl.String(), "session_id": pl.String(), "oldest": pl.Int64()}
+_FROM = "(tenant_id > %(tenant)s OR tenant_id = %(tenant)s AND session_id >= %(session)s)"
+_BELOW = "(tenant_id < %(end_tenant)s OR tenant_id = %(end_tenant)s AND session_id < %(end_session)s)"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A partition whose open groups are read back: those with events from `since` on, of events `below` an offset."""
+
+    epoch: int
+    partition: int
+    since: datetime
+    below: int
 
 
 class History:
@@ -42,25 +80,26 @@ class History:
         """The hash of every transaction id that the partitions have a stored fact of."""
         return self._hashes(_ORDER_TABLES, "transaction_id", partitions)
 
-    def open_groups(self, partition: int, since: datetime, below: int, limit: int) -> pl.DataFrame:
+    def open_groups(self, partitions: Sequence[Standing], limit: int) -> Iterator[pl.DataFrame]:
         """Stored events (`streams.sessions.STATE_COLUMNS`) of groups with an event at or after `since`.
 
-        One partition; all events of the group below the offset; at most so many groups, those with the latest events.
+        Whole groups, some ten thousand at a time: in the order of the table, so that each part of it is read once. At
+        most about `limit` groups, those with the latest events.
         """
-        recent = (
-            "(tenant_id, session_id) IN (SELECT tenant_id, session_id FROM events_speed"
-            " WHERE day >= %(day)s AND log_partition = %(partition)s AND log_offset < %(below)s"
-            " AND event_time >= %(since)s GROUP BY tenant_id, session_id ORDER BY max(event_time) DESC LIMIT %(limit)s)"
-            " AND log_partition = %(partition)s AND log_offset < %(below)s"
-        )
-        parameters: dict[str, object] = {
-            "day": since.date(),
-            "since": since,
-            "partition": partition,
-            "below": below,
-            "limit": limit,
-        }
-        return once(self._client, _EVENT_TABLES, sessions.STATE_COLUMNS, recent, parameters)
+        parameters = {**_parameters(partitions), "limit": limit, "at_once": GROUPS_PER_QUERY}
+        bounds = select(self._client, _BOUNDS, _BOUND_COLUMNS, parameters)
+        parameters["oldest"] = bounds["oldest"].min()
+        firsts = bounds.select("tenant_id", "session_id").rows()
+        for first, end in zip(firsts, [*firsts[1:], None], strict=False):
+            within = _FROM if end is None else f"{_FROM} AND {_BELOW}"
+            names = {"tenant": first[0], "session": first[1]} | (
+                {} if end is None else {"end_tenant": end[0], "end_session": end[1]}
+            )
+            is_open = (
+                f"{within} AND {_WANTED} AND (tenant_id, session_id) IN (SELECT tenant_id, session_id FROM events_speed"
+                f" WHERE {within} AND {_RECENT} AND {_TIME} >= %(oldest)s)"
+            )
+            yield once(self._client, _EVENT_TABLES, sessions.STATE_COLUMNS, is_open, {**parameters, **names})
 
     def groups_of_other_rules(self, definition: str, epoch: int, partition: int, part: int, parts: int) -> pl.DataFrame:
         """Stored events (`streams.sessions.STATE_COLUMNS`) of a share of the groups with a row by other rules."""
@@ -102,6 +141,20 @@ class History:
         union = " UNION DISTINCT ".join(each.format(table) for table in tables)
         rows = select(self._client, union, {"hash": pl.UInt64()}, {"partitions": list(partitions)})
         return rows["hash"].to_numpy().astype(np.uint64)
+
+
+def _parameters(partitions: Sequence[Standing]) -> dict[str, object]:
+    return {
+        "partitions": [each.partition for each in partitions],
+        "epochs": [each.epoch for each in partitions],
+        "below": [each.below for each in partitions],
+        "since": [_milliseconds(each.since) for each in partitions],
+        "day": min(each.since for each in partitions).date(),
+    }
+
+
+def _milliseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1_000)
 
 
 def once(

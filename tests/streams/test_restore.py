@@ -1,0 +1,80 @@
+"""Which groups are read back when partitions are assigned, in whatever parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from infra.clients.clickhouse import insert
+from schemas.frames import GROUP, utc_day
+from streams import restore
+from streams.restore import History, Standing
+from tests.merge.frames import event_frame
+from tests.merge.store import BATCH, SPEED, Store
+from tests.oracle.log import event
+
+BEGIN = datetime(2026, 3, 1, 10, tzinfo=UTC)
+SESSIONS = 40
+OTHER_EPOCH = 2
+APPENDED = "2026-03-01 12:00"
+
+
+def _stored(store: Store) -> pl.DataFrame:
+    """Of each session two events, in two tenants and three partitions; session 39 is the latest."""
+    records = []
+    for number in range(SESSIONS):
+        session, tenant = f"s{number * 7 % SESSIONS:02}", f"t{number % 2}"
+        for step in range(2):
+            time = (BEGIN + timedelta(minutes=number + step)).strftime("%Y-%m-%d %H:%M")
+            offset, partition = 2 * number + step, number % 3
+            records.append(event(offset, time, session=session, tenant=tenant, append=APPENDED, partition=partition))
+    other = event(500, "2026-03-01 10:40", session="other", tenant="t0", epoch=OTHER_EPOCH)
+    store.clear(SPEED + BATCH)
+    events = event_frame([*records, other])
+    insert(store.client, "events_speed", events.with_columns(day=utc_day("event_time")))
+    return events.filter(pl.col("log_epoch") != OTHER_EPOCH)
+
+
+def _read(store: Store, since: list[datetime], limit: int, below: int = 1_000) -> list[tuple[object, ...]]:
+    partitions = [Standing(1, number, time, below) for number, time in enumerate(since)]
+    parts = list(History(store.client).open_groups(partitions, limit))
+    return sorted(row for part in parts for row in part.select(*GROUP, "log_offset").rows())
+
+
+def _expected(events: pl.DataFrame, groups: pl.DataFrame) -> list[tuple[object, ...]]:
+    return sorted(events.join(groups, on=GROUP, how="semi").select(*GROUP, "log_offset").rows())
+
+
+@pytest.fixture(params=[1, 3, 7, 1_000])
+def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "GROUPS_PER_QUERY", request.param)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_each_partition_has_a_time_of_its_own_and_groups_are_whole(store: Store) -> None:
+    events = _stored(store)
+    since = [BEGIN + timedelta(minutes=minutes) for minutes in (10, 20, 30)]
+    mark = pl.col("log_partition").replace_strict({0: since[0], 1: since[1], 2: since[2]})
+    wanted = events.filter(pl.col("event_time") >= mark.cast(events.schema["event_time"]))
+    assert wanted.height < events.height - 20
+    assert _read(store, since, 1_000) == _expected(events, wanted)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_latest_groups_come_where_there_is_room_for_some_only(store: Store) -> None:
+    events = _stored(store)
+    latest = events.filter(pl.col("log_offset") // 2 >= SESSIONS - 9)
+    assert _read(store, [BEGIN] * 3, 9) == _expected(events, latest)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_events_past_the_start_are_left_out(store: Store) -> None:
+    events = _stored(store).filter(pl.col("log_offset") < 31)
+    assert _read(store, [BEGIN] * 3, 1_000, below=31) == _expected(events, events)
+
+
+def test_where_nothing_is_open_nothing_is_read(store: Store) -> None:
+    _stored(store)
+    assert _read(store, [BEGIN + timedelta(days=1)] * 3, 1_000) == []
