@@ -10,7 +10,7 @@ def compact(rows: pl.DataFrame) -> pl.DataFrame:
 
     Texts of a frame are views: one that stays keeps all that was read together with it.
     """
-    copied = rows
+    copied = pl.from_arrow(rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
     if not isinstance(copied, pl.DataFrame):
         raise TypeError(type(copied))
     return copied
