@@ -54,7 +54,7 @@ class WorkerOptions:
     kafka: Kafka
     group: str
     folder: Path
-    fetch_records: int = 50_000
+    fetch_records: int = 20_000
     group_times: GroupTimes = field(default_factory=GroupTimes)
     transport: TransportOptions = field(default_factory=TransportOptions)
     pending: PendingLimits = field(default_factory=PendingLimits)
@@ -172,7 +172,7 @@ class AsDelivered(Schema):  # type: ignore[misc]  # faust is untyped
 
 
 class Worker(faust.Worker):  # type: ignore[misc]  # faust is untyped
-    """Ends within `STOP_SECONDS` of a signal, whatever hangs: what is not committed is read again."""
+    """Ends within `STOP_SECONDS` of a signal or a crash, whatever hangs: what is not committed is read again."""
 
     def __init__(self, app: Any) -> None:
         super().__init__(app, override_logging=False, redirect_stdouts=False, quiet=True)
@@ -181,6 +181,11 @@ class Worker(faust.Worker):  # type: ignore[misc]  # faust is untyped
     def _schedule_shutdown(self, signal: Any) -> None:
         end_within(STOP_SECONDS)
         super()._schedule_shutdown(signal)
+
+    def _crash(self, reason: BaseException) -> None:
+        # A rebalance may come while all is being stopped, and wait for what has stopped already.
+        end_within(STOP_SECONDS)
+        super()._crash(reason)
 
 
 def run(options: WorkerOptions, logs: Mapping[str, Log], engine: Engine[Any]) -> NoReturn:

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
+from streams.app import STOP_SECONDS
 from streams.errors import LogRefused, PartitionsChanged
 from streams.hold import Log
 from streams.identity import identify, verify
@@ -66,7 +67,7 @@ def test_a_running_worker_ends_when_its_log_is_made_anew(kafka: str, tmp_path: P
         group.done(load)
         remake(kafka, topic, 1)
         load.send(100)
-        assert worker.wait() == 1
+        assert worker.wait(STOP_SECONDS + 30) == 1
         assert f"LogRefused: topic {topic}" in worker.log() or f"AnotherLog: topic {topic}" in worker.log()
         assert group.seen() == 500
     finally:
