@@ -45,7 +45,7 @@ def _words(text: pl.Series, lengths: Words) -> Words:
 class Known:
     """A Bloom filter that never forgets: says "surely new", or "perhaps stored"."""
 
-    def __init__(self, bits: int = 28) -> None:
+    def __init__(self, bits: int) -> None:
         self._bits = np.uint64(bits)
         self._octets = np.zeros(1 << (bits - 3), np.uint8)
 

@@ -14,7 +14,7 @@ from streams.seen import Identity, News, Seen
 STATE_COLUMNS = {column: ORDER_COLUMNS[column] for column in (*SAME_FACT, "log_offset")}
 """What tells a repeated fact."""
 
-ORDER_IDENTITY = Identity("transaction_id", ("status", "order_time"), STATE_COLUMNS)
+ORDER_IDENTITY = Identity("transaction_id", ("status", "order_time"), STATE_COLUMNS, filter_bits=26)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,15 @@ from streams.known import Known, entity_hash
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes a group besides tenant and place in the log, what tells its records apart, and what is kept of one."""
+    """What makes a group besides tenant and place in the log, what tells its records apart, and what is kept of one.
+
+    `filter_bits`: of the filter of stored groups, for some 2^(filter_bits - 5) of them.
+    """
 
     entity: str
     record: tuple[str, ...]
     columns: dict[str, pl.DataType]
+    filter_bits: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Seen:
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
-        self.known = Known()
+        self.known = Known(identity.filter_bits)
         none = np.zeros(0, np.uint64)
         self._groups, self._ids = Index(), Index(owners=True)
         self._keys: Keys = (none, none)

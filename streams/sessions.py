@@ -45,7 +45,7 @@ STATE_COLUMNS = {
 }
 """What the fold needs of an event."""
 
-EVENT_IDENTITY = Identity("session_id", ("event_id",), STATE_COLUMNS)
+EVENT_IDENTITY = Identity("session_id", ("event_id",), STATE_COLUMNS, filter_bits=28)
 
 _NESTED = [column for column in SESSION_COLUMNS if column not in GROUP]
 _DAY_MS = 86_400_000
