@@ -63,10 +63,14 @@ def questions(today: date, sessions_a_day: int) -> tuple[Question, ...]:
 
 @dataclass(frozen=True)
 class Patience:
-    """How often each question is asked, and after how many seconds a part of the measurement asks no more."""
+    """How often each question is asked, and after how many seconds a part of the measurement asks no more.
+
+    Between two questions a reader pauses for up to twice `pause` seconds, so that readers do not ask in step.
+    """
 
     repeats: int
     seconds: float
+    pause: float = 0.0
 
 
 def measure(store: Owned, asked: Sequence[Question], patience: Patience, seed: int) -> dict[str, float]:
@@ -86,30 +90,47 @@ def measure(store: Owned, asked: Sequence[Question], patience: Patience, seed: i
 
 
 def measure_together(
-    store: Owned, asked: Sequence[Question], patience: Patience, today: date, seed: int
-) -> tuple[dict[str, float], float]:
-    """Percentiles of several readers at once beside a load, and the events a second that the load has written."""
-
-    def reader(number: int) -> dict[str, list[float]]:
-        client = connect(store.settings, "analyst", query_timeout_s=_QUERY_S)
-        deadline = time.monotonic() + patience.seconds
-        draw, times = Random(seed + number), {question.name: list[float]() for question in asked}  # noqa: S311
-        try:
-            for asking in range(patience.repeats):
-                if asking and time.monotonic() > deadline:
-                    break
-                for question in asked:
-                    times[question.name] += _ask(client, question, Patience(1, 0), draw)
-        finally:
-            client.close()
-        return times
-
+    store: Owned, asked: Sequence[Question], patiences: Sequence[Patience], today: date, seed: int
+) -> list[dict[str, float]]:
+    """For each patience: percentiles in ms of several readers at once beside a load, the questions that they asked a
+    second, and the events a second that the load has written."""
     with ThreadPoolExecutor(READERS) as pool, _load(store.settings, today, seed) as written:
-        started, before = time.monotonic(), written()
-        found = list(pool.map(reader, range(READERS)))
-        rate = (written() - before) / (time.monotonic() - started)
+        return [_together(store, asked, patience, pool, written, seed) for patience in patiences]
+
+
+def _together(
+    store: Owned,
+    asked: Sequence[Question],
+    patience: Patience,
+    pool: ThreadPoolExecutor,
+    written: Callable[[], int],
+    seed: int,
+) -> dict[str, float]:
+    started, before = time.monotonic(), written()
+    found = list(pool.map(lambda number: _reader(store, asked, patience, seed + number), range(READERS)))
+    seconds = time.monotonic() - started
     times = {question.name: [took for one in found for took in one[question.name]] for question in asked}
-    return _percentiles(times), rate
+    rates = {
+        "questions_per_second": round(sum(map(len, times.values())) / seconds, 1),
+        "events_per_second": round((written() - before) / seconds),
+    }
+    return _percentiles(times) | rates
+
+
+def _reader(store: Owned, asked: Sequence[Question], patience: Patience, seed: int) -> dict[str, list[float]]:
+    client = connect(store.settings, "analyst", query_timeout_s=_QUERY_S)
+    deadline = time.monotonic() + patience.seconds
+    draw, times = Random(seed), {question.name: list[float]() for question in asked}  # noqa: S311
+    try:
+        for asking in range(patience.repeats):
+            if asking and time.monotonic() > deadline:
+                break
+            for question in asked:
+                time.sleep(draw.uniform(0, 2 * patience.pause))
+                times[question.name] += _ask(client, question, Patience(1, 0), draw)
+    finally:
+        client.close()
+    return times
 
 
 def _warm(client: Client, question: Question, draw: Random) -> None:

@@ -109,12 +109,13 @@ def serve(
         asked = questions(today, size.closed_sessions // size.closed_days)
         report("one reader")
         alone = measure(store, asked, Patience(repeats, seconds=50), seed)
-        report("readers together, beside a load")
-        together, rate = measure_together(store, asked, Patience(repeats // 10, seconds=40), today, seed)
+        report("readers together, beside a load: who ask once a second, and who ask again at once")
+        ways = Patience(repeats // 10, 60, pause=1.0), Patience(repeats // 10, 40)
+        paced, together = measure_together(store, asked, ways, today, seed)
     document = {
         **alone,
+        **{f"paced_{name}": value for name, value in paced.items()},
         **{f"concurrent_{name}": value for name, value in together.items()},
-        "concurrent_events_per_second": round(rate),
         **asdict(size),
         "load_average": round(os.getloadavg()[0], 1),
     }
