@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import time
@@ -68,8 +69,13 @@ async def _serve(server: Server, listener: socket.socket) -> bool:
     host, port = cast("tuple[str, int]", listener.getsockname()[:2])
     sys.stdout.write(f"clickhouse: ready on {host}:{port}\n")
     sys.stdout.flush()
+    web = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # When it has served, uvicorn raises the signal anew for whoever handled it before: that would end the process
+        # before the engine is closed.
+        signal.signal(number, web.handle_exit)
     try:
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await web.serve(sockets=[listener])
     finally:
         sweeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -81,7 +81,7 @@ def test_sigterm_stops_a_busy_owner_within_seconds(tmp_path: Path) -> None:
     for thread in busy:
         thread.join()
 
-    assert code in (0, -signal.SIGTERM)
+    assert code == 0
     with running_owner(tmp_path / "store") as again:
         assert again.client().command("SELECT 1") == 1
     stop_owner(process)
