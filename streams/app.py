@@ -16,6 +16,7 @@ import faust
 from faust.serializers.schemas import Schema
 from yarl import URL
 
+from infra.allocation import give_back
 from infra.settings import Kafka
 from streams.health import HealthFiles, status
 from streams.hold import Log, TransportOptions
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS = 25.0
 HEALTH_SECONDS = 1.0
+GIVE_BACK_SECONDS = 10.0
+"""Memory that is taken anew costs a few ms for each 100 MB; so much passes through some ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Wiring:
             self._collect(topic)
         self.app.task(self._tick)
         self.app.timer(HEALTH_SECONDS)(self._report)
+        self.app.timer(GIVE_BACK_SECONDS)(self._give_back)
 
     async def verify(self) -> None:
         """See `streams.hold.Listener`."""
@@ -157,6 +161,9 @@ class Wiring:
                 self.options.stages,
             )
         )
+
+    async def _give_back(self) -> None:
+        await asyncio.to_thread(give_back)
 
 
 class AsDelivered(Schema):  # type: ignore[misc]  # faust is untyped
