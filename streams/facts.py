@@ -179,13 +179,16 @@ class FactFold:
         self.memory.restored |= {(tick.topic, tick.partition) for tick in fresh}
 
     def _restore_sessions(self, of_events: Sequence[Range], before: Standings) -> None:
+        partitions = [tick.partition for tick in of_events]
+        if self.memory.sessions.seen.has_any(partitions):  # a try that failed has left them
+            self.memory.forget(USER_EVENTS, partitions)
         marks = [(tick, before[USER_EVENTS, tick.partition].watermark) for tick in of_events]
-        partitions = [
+        standings = [
             Standing(tick.epoch, tick.partition, watermark - self._rules.gap, tick.first)
             for tick, watermark in marks
             if watermark is not None
         ]
-        for stored in self._history.open_groups(partitions, self.memory.room()) if partitions else ():
+        for stored in self._history.open_groups(standings, self.memory.room()) if standings else ():
             sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
 
     def _is_fresh(self, tick: Range) -> bool:

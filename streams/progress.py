@@ -51,10 +51,6 @@ class Progress:
         """Whether nothing is applied yet of what the store is to hold without a gap."""
         return self.complete_from == self.applied == tick.first
 
-    def begins_past_records(self, tick: Range) -> bool:
-        """Whether nothing is applied yet, and the log held records before the tick that it holds no more."""
-        return self.complete_from > 0 and self.begins(tick)
-
 
 def begin(tick: Range) -> Progress:
     """Progress of a partition of which nothing is stored: complete from where its log is first read."""

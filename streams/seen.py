@@ -143,6 +143,10 @@ class Seen:
         self._ids.add(news.ids, news.offsets, news.owners)
         self.known.add(news.hashes)
 
+    def has_any(self, partitions: Collection[int]) -> bool:
+        """Whether a group lies in one of these partitions."""
+        return bool(np.isin(self._partition, list(partitions)).any())
+
     def of_other_partitions(self, partitions: Collection[int]) -> Flags:
         """Which groups do not lie in these partitions."""
         return ~np.isin(self._partition, list(partitions))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
-from infra.clients.clickhouse import insert
-from schemas.frames import GROUP, utc_day
+from infra.clients.clickhouse import StoreUnavailable, insert
+from schemas.frames import DEAD_LETTER_COLUMNS, EVENT_COLUMNS, GROUP, ORDER_COLUMNS, empty, utc_day
+from schemas.lateness import Horizon
+from schemas.sessions import SessionRules
 from streams import restore
+from streams.facts import FactFold
+from streams.memory import MemoryLimits
+from streams.progress import Progress
+from streams.records import USER_EVENTS, Range, Records
 from streams.restore import History, Standing
+from streams.stages import Stages
 from tests.merge.frames import event_frame
 from tests.merge.store import BATCH, SPEED, Store
 from tests.oracle.log import event
@@ -78,3 +87,33 @@ def test_events_past_the_start_are_left_out(store: Store) -> None:
 def test_where_nothing_is_open_nothing_is_read(store: Store) -> None:
     _stored(store)
     assert _read(store, [BEGIN + timedelta(days=1)] * 3, 1_000) == []
+
+
+def test_a_try_that_failed_halfway_leaves_no_group_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = _stored(store)
+    monkeypatch.setattr(restore, "GROUPS_PER_QUERY", 7)
+    stages = Stages()
+    fold = FactFold(store.client, SessionRules(timedelta(hours=1)), Horizon(7), MemoryLimits(), stages)
+    applied = Progress(1_000, 0, BEGIN.date() - timedelta(days=9), BEGIN + timedelta(minutes=SESSIONS))
+    ranges = tuple(Range(USER_EVENTS, 1, number, 1_000, 1_000, BEGIN, BEGIN) for number in range(3))
+    fold.memory.progress |= {(USER_EVENTS, number): applied for number in range(3)}
+    nothing = Records(ranges, empty(EVENT_COLUMNS), empty(ORDER_COLUMNS), empty(DEAD_LETTER_COLUMNS))
+    with monkeypatch.context() as patched:
+        patched.setattr(restore, "once", _failing_after(2))
+        with pytest.raises(StoreUnavailable):
+            list(fold.steps(nothing))
+    assert len(fold.memory.sessions.seen) == 2 * 7
+    fold.memory.progress |= {(USER_EVENTS, number): applied for number in range(3)}
+    list(fold.steps(nothing))
+    assert len(fold.memory.sessions.seen) == events.select(GROUP).n_unique()
+
+
+def _failing_after(queries: int) -> Callable[..., pl.DataFrame]:
+    real, left = restore.once, iter(range(queries))
+
+    def once(*args: Any) -> pl.DataFrame:
+        if next(left, None) is None:
+            raise StoreUnavailable("gone")
+        return real(*args)
+
+    return once
