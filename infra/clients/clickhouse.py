@@ -130,7 +130,7 @@ def insert_arrow(client: Client, table: str, rows: pa.Table) -> None:
 
 
 class _Body:
-    """Rows as an Arrow stream: in pieces, of which each holds until the next; from the first on whenever it is read."""
+    """Rows as an Arrow stream: in pieces, from the first on whenever it is read."""
 
     def __init__(self, rows: pa.Table, compression: str | None) -> None:
         self._rows = rows
@@ -149,13 +149,13 @@ class _Body:
             stream.write_table(self._rows)
         return sink.taken()
 
-    def __iter__(self) -> Iterator[memoryview]:
+    def __iter__(self) -> Iterator[bytes]:
         sink, rows = _sink(), self._rows
         with self._stream(sink) as stream:
             for batch in rows.to_batches(max_chunksize=max(1, rows.num_rows * _PIECE // rows.nbytes)):
                 stream.write_batch(batch)
-                yield sink.taken()
-        yield sink.taken()
+                yield bytes(sink.taken())
+        yield bytes(sink.taken())
 
     def _stream(self, sink: _Sink) -> pa.ipc.RecordBatchStreamWriter:
         return pa.ipc.new_stream(pa.PythonFile(sink, "w"), self._rows.schema, options=self._options)
