@@ -146,7 +146,6 @@ class Wiring:
             await self.ticker.run()
         except Exception as error:
             log.critical("%s", error)
-            end_within(STOP_SECONDS)
             raise
 
     async def _report(self) -> None:
