@@ -144,13 +144,13 @@ class _Body:
     @property
     def whole(self) -> memoryview:
         """All of it."""
-        sink = _sink()
+        sink = _OF_THREAD.sink()
         with self._stream(sink) as stream:
             stream.write_table(self._rows)
         return sink.taken()
 
     def __iter__(self) -> Iterator[bytes]:
-        sink, rows = _sink(), self._rows
+        sink, rows = _OF_THREAD.sink(), self._rows
         with self._stream(sink) as stream:
             for batch in rows.to_batches(max_chunksize=max(1, rows.num_rows * _PIECE // rows.nbytes)):
                 stream.write_batch(batch)
@@ -193,18 +193,19 @@ class _Sink:
         """Nothing waits."""
 
 
-def _sink() -> _Sink:
-    """The thread's own, empty: what an insert that failed left there is gone."""
-    if not hasattr(_OF_THREAD, "sink"):
-        _OF_THREAD.sink = _Sink()
-    sink: _Sink = _OF_THREAD.sink
-    sink.taken()
-    return sink
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self._sink = _Sink()
+
+    def sink(self) -> _Sink:
+        """The thread's own, empty: what an insert that failed left there is gone."""
+        self._sink.taken()
+        return self._sink
 
 
-_OF_THREAD = threading.local()
 _PIECE = 2 << 20
 """Octets of a body that are sent at a time: what an insert takes of memory does not follow its rows."""
+_OF_THREAD = _OfThread()
 _CODECS = ("zstd", "lz4")
 
 
