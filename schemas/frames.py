@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 
 import polars as pl
@@ -158,6 +159,11 @@ DEAD_LETTER_COLUMNS: dict[str, pl.DataType] = {
 def empty(columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """A frame of these columns without rows, made once: making one costs as much as folding hundreds of events."""
     return _empty(tuple(columns.items()))
+
+
+def milliseconds(time: datetime) -> int:
+    """Unix time in ms, as a column of `TIMESTAMP` holds it."""
+    return round(time.timestamp() * 1_000)
 
 
 @cache

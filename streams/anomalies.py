@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ import polars as pl
 from infra.clients.clickhouse import Client, select
 from schemas.alerts import ALERT_COLUMNS, CANDIDATE_COLUMNS, AlertRules, alerts
 from schemas.anomalies import addresses, clicks, purchases
-from schemas.frames import POSITION, SIGHTED_COLUMNS, empty
+from schemas.frames import POSITION, SIGHTED_COLUMNS, empty, milliseconds
 from schemas.topics import USER_SIGHTINGS
 from streams import traffic
 from streams.facts import Facts
@@ -147,7 +147,7 @@ class Anomalies:
             "epoch": tick.epoch,
             "partition": tick.partition,
             "start": tick.first,
-            "since": _milliseconds(since),
+            "since": milliseconds(since),
         }
         return clicks.keyed(select(self._client, _CLICKS, clicks.CLICK_COLUMNS, parameters))
 
@@ -165,7 +165,7 @@ class Anomalies:
             return _NO_CANDIDATES, None
         ranges = _of(facts.ranges, TRANSACTIONS)
         arrived = min(tick.first_append_time for tick in ranges)
-        since = _milliseconds(arrived - self._horizon - _DAY - self._rules.purchase_history)
+        since = milliseconds(arrived - self._horizon - _DAY - self._rules.purchase_history)
         self._restore(self._buyers, ranges, _BUYERS, since=since)
         told = self._buyers.tell(
             new, lambda people: self._of_people(people, _PURCHASES, purchases.PURCHASE_COLUMNS, since=since)
@@ -208,7 +208,3 @@ def addresses_keys(sightings: pl.DataFrame) -> Keys:
 
 def _of(ranges: Sequence[Range], topic: str) -> list[Range]:
     return [tick for tick in ranges if tick.topic == topic]
-
-
-def _milliseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1_000)

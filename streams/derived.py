@@ -12,6 +12,7 @@ import polars as pl
 
 from infra.clients.clickhouse import Client
 from schemas.alerts import AlertRules
+from schemas.frames import milliseconds
 from schemas.lateness import Horizon
 from schemas.products import WINDOW
 from streams import progress, states
@@ -69,7 +70,7 @@ class Derivation:
         since = {p: _recent(facts.before[USER_EVENTS, p]) for p in self.windows.unknown(standings)}
         if since:
             self.windows.restore(
-                self._counts.since(since, standings), {p: round(time.timestamp() * 1_000) for p, time in since.items()}
+                self._counts.since(since, standings), {p: milliseconds(time) for p, time in since.items()}
             )
 
     def _remember(self, counted: WindowChange, watched: Watched) -> None:

@@ -20,7 +20,7 @@ from schemas.verdicts import READERS
 from streams import holes, orders, progress, sessions
 from streams.memory import Memory, MemoryLimits
 from streams.records import TRANSACTIONS, USER_EVENTS, Range, Records
-from streams.restore import History, Standing
+from streams.restore import Assigned, History
 from streams.stages import Stages
 from streams.writes import BEGINNINGS, FACTS, PROGRESS, SESSIONS, Writes, of_step
 
@@ -183,12 +183,12 @@ class FactFold:
         if self.memory.sessions.seen.has_any(partitions):  # a try that failed has left them
             self.memory.forget(USER_EVENTS, partitions)
         marks = [(tick, before[USER_EVENTS, tick.partition].watermark) for tick in of_events]
-        standings = [
-            Standing(tick.epoch, tick.partition, watermark - self._rules.gap, tick.first)
+        assigned = [
+            Assigned(tick.epoch, tick.partition, watermark - self._rules.gap, tick.first)
             for tick, watermark in marks
             if watermark is not None
         ]
-        for stored in self._history.open_groups(standings, self.memory.room()) if standings else ():
+        for stored in self._history.open_groups(assigned, self.memory.room()) if assigned else ():
             sessions.restore(self.memory.sessions, stored, self._rules, self.memory.stamp)
 
     def _is_fresh(self, tick: Range) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from infra.clients.clickhouse import Client, select
-from schemas.frames import GROUP, ORDER_GROUP, empty
+from schemas.frames import GROUP, ORDER_GROUP, empty, milliseconds
 from streams import orders, sessions
 from streams.index import Words
 from streams.known import HASH_SQL
@@ -20,7 +20,6 @@ GROUPS_PER_QUERY = 50_000
 
 _EVENT_TABLES = ("events_speed", "events_cold", "batch_events")
 _ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
-
 
 _OF_ITS_PARTITION = "arrayElement(%({})s, indexOf(%(partitions)s, log_partition))"
 """What a parameter, a list, says of the partition of a row."""
@@ -48,8 +47,11 @@ _FROM = "(tenant_id > %(tenant)s OR tenant_id = %(tenant)s AND session_id >= %(s
 _BELOW = "(tenant_id < %(end_tenant)s OR tenant_id = %(end_tenant)s AND session_id < %(end_session)s)"
 
 
+_RANGE = ("tenant", "session", "end_tenant", "end_session")
+
+
 @dataclass(frozen=True)
-class Standing:
+class Assigned:
     """A partition whose open groups are read back: those with events from `since` on, of events `below` an offset."""
 
     epoch: int
@@ -80,7 +82,7 @@ class History:
         """The hash of every transaction id that the partitions have a stored fact of."""
         return self._hashes(_ORDER_TABLES, "transaction_id", partitions)
 
-    def open_groups(self, partitions: Sequence[Standing], limit: int) -> Iterator[pl.DataFrame]:
+    def open_groups(self, partitions: Sequence[Assigned], limit: int) -> Iterator[pl.DataFrame]:
         """Stored events (`streams.sessions.STATE_COLUMNS`) of groups with an event at or after `since`.
 
         Whole groups, some ten thousand at a time: in the order of the table, so that each part of it is read once. At
@@ -92,9 +94,7 @@ class History:
         firsts = bounds.select("tenant_id", "session_id").rows()
         for first, end in zip(firsts, [*firsts[1:], None], strict=False):
             within = _FROM if end is None else f"{_FROM} AND {_BELOW}"
-            names = {"tenant": first[0], "session": first[1]} | (
-                {} if end is None else {"end_tenant": end[0], "end_session": end[1]}
-            )
+            names = dict(zip(_RANGE, [*first, *(end or ())], strict=False))
             is_open = (
                 f"{within} AND {_WANTED} AND (tenant_id, session_id) IN (SELECT tenant_id, session_id FROM events_speed"
                 f" WHERE {within} AND {_RECENT} AND {_TIME} >= %(oldest)s)"
@@ -143,18 +143,14 @@ class History:
         return rows["hash"].to_numpy().astype(np.uint64)
 
 
-def _parameters(partitions: Sequence[Standing]) -> dict[str, object]:
+def _parameters(partitions: Sequence[Assigned]) -> dict[str, object]:
     return {
         "partitions": [each.partition for each in partitions],
         "epochs": [each.epoch for each in partitions],
         "below": [each.below for each in partitions],
-        "since": [_milliseconds(each.since) for each in partitions],
+        "since": [milliseconds(each.since) for each in partitions],
         "day": min(each.since for each in partitions).date(),
     }
-
-
-def _milliseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1_000)
 
 
 def once(

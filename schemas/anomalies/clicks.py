@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from schemas.alerts import CANDIDATE_COLUMNS, AlertRules, Severity
-from schemas.frames import POSITION_COLUMNS, TIMESTAMP
+from schemas.frames import POSITION_COLUMNS, TIMESTAMP, milliseconds
 
 RULE = "rapid_clicks"
 
@@ -152,7 +152,7 @@ def _linked(
 
 def _window(click: _Row, rules: AlertRules) -> int:
     time: datetime = click["event_time"]
-    return round(time.timestamp() * 1_000) // (rules.cooldown // timedelta(milliseconds=1))
+    return milliseconds(time) // (rules.cooldown // timedelta(milliseconds=1))
 
 
 def _candidate(row: list[_Row], last: _Row, window: int, rules: AlertRules) -> _Row:

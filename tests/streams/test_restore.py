@@ -18,7 +18,7 @@ from streams.facts import FactFold
 from streams.memory import MemoryLimits
 from streams.progress import Progress
 from streams.records import USER_EVENTS, Range, Records
-from streams.restore import History, Standing
+from streams.restore import Assigned, History
 from streams.stages import Stages
 from tests.merge.frames import event_frame
 from tests.merge.store import BATCH, SPEED, Store
@@ -47,7 +47,7 @@ def _stored(store: Store) -> pl.DataFrame:
 
 
 def _read(store: Store, since: list[datetime], limit: int, below: int = 1_000) -> list[tuple[object, ...]]:
-    partitions = [Standing(1, number, time, below) for number, time in enumerate(since)]
+    partitions = [Assigned(1, number, time, below) for number, time in enumerate(since)]
     parts = list(History(store.client).open_groups(partitions, limit))
     return sorted(row for part in parts for row in part.select(*GROUP, "log_offset").rows())
 
