@@ -158,7 +158,7 @@ ANALYSES: tuple[Entry, ...] = (
             "purchases": "purchase events",
         },
         {
-            "from_time": "first moment, UTC",
+            "from_time": "first moment, UTC; five minutes of which the span has a part count whole",
             "to_time": "first moment after the span",
             "tenant": _SPAN["tenant"],
             "category": "beginning of properties.category, '' for all",

@@ -76,12 +76,17 @@ _NEVER = (1 << 64) - 1
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
 _FROM, _TO = "{from_time:DateTime64(3, 'UTC')}", "{to_time:DateTime64(3, 'UTC')}"
 _DAYS_OF_TIMES = f"day BETWEEN toDate({_FROM}) AND toDate({_TO})"
+_SINCE = f"toStartOfFiveMinutes({_FROM})"
+_POPULAR = f"{_DAYS_OF_TIMES} AND {journeys.OF_TENANT}"
+_POPULAR_WINDOWS = f"{_POPULAR} AND window_start >= {_SINCE} AND window_start < {_TO}"
+"""Windows that `top_products` counts: all that its span touches."""
+
 _POPULAR_FACTS = (
-    f"{_DAYS_OF_TIMES} AND event_time >= {_FROM} AND event_time < {_TO}"
-    f" AND product_id IS NOT NULL AND event_type != 'search' AND {journeys.OF_TENANT}"
+    f"{_POPULAR} AND event_time >= {_SINCE} AND event_time < toStartOfFiveMinutes(addMilliseconds({_TO}, 299999))"
+    " AND product_id IS NOT NULL AND event_type != 'search'"
     " AND ({category:String} = '' OR startsWith(properties['category'], {category:String}))"
 )
-"""Facts that `top_products` counts. Without a category the properties, which are long, are not read."""
+"""Facts of the same windows. Without a category the properties, which are long, are not read."""
 
 PINNED = ("events", "sessions", "orders", "product_daily", "daily_metrics", "daily_revenue")
 """Views that also exist as `<name>_at(published_until = ...)`: what had been published at that moment alone."""
@@ -144,6 +149,7 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
         "raise": _RAISE,
         "days_of_times": _DAYS_OF_TIMES,
         "popular_facts": _POPULAR_FACTS,
+        "popular_windows": _POPULAR_WINDOWS,
         "funnel_levels": journeys.levels(journeys.VISITOR, journeys.SEGMENT, journeys.OF_TENANT),
         "retention_seen": journeys.seen(journeys.OF_TENANT),
     }
@@ -208,6 +214,8 @@ def _column_parts() -> dict[str, str]:
         "counters": _list(COUNTERS),
         "counter_sums": _list(f"sum(part.{name}) AS {name}" for name in COUNTERS),
         "counter_facts": _list(f"toUInt64(event_type = '{kind}') AS {name}" for name, kind in COUNTERS.items()),
+        "counter_pairs": _list(f"('{kind}', {name})" for name, kind in COUNTERS.items()),
+        "counter_times": _list(f"sumIf(times, kind = '{kind}') AS {name}" for name, kind in COUNTERS.items()),
         "counter_defaults": _list(f"toUInt64({_RAISE}) AS {name}" for name in COUNTERS),
         "counted_types": _list(f"'{kind}'" for kind in COUNTERS.values()),
     }

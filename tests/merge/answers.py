@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from batch.publish import current_publications
@@ -68,6 +69,10 @@ def check(world: World) -> int:
                 holes += 1
                 if not world.incarnation:
                     raise WrongAnswer(f"nothing was lost, but: {hole}") from hole
+    if settled and not holes and limits:
+        _check_top_products(
+            world.store, {day: folded[tuple(limit[log] for log in LOGS)] for day, limit in limits.items()}
+        )
     if (
         settled
         and not holes
@@ -80,6 +85,17 @@ def check(world: World) -> int:
     ):
         _check_each_event_once(world, readings, limits, applied)
     return holes
+
+
+def _check_top_products(store: Store, answers: Mapping[date, Answer]) -> None:
+    """Over all days at once."""
+    want: Counter[tuple[str, str, str]] = Counter()
+    for day, answer in answers.items():
+        want.update({(key.tenant_id, key.product_id, key.kind): n for key, n in answer.on(day).products.items()})
+    span = f"from_time = '{min(answers)} 00:00:00', to_time = '{max(answers) + timedelta(days=1)} 00:00:00'"
+    rows = store.rows(f"SELECT * FROM top_products({span}, tenant = '', category = '')")
+    got = {(row["tenant_id"], row["product_id"], name): row[name] for row in rows for name in COUNTERS if row[name]}
+    _compare("top_products", max(answers), dict(want), got)
 
 
 def _check_cuts(world: World) -> None:

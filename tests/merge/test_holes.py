@@ -35,6 +35,12 @@ def test_no_condition_hides_a_hole(lost: scenarios.History, view: str, condition
         lost.world.store.rows(f"SELECT {what} FROM {view} WHERE {where}")
 
 
+def test_no_span_hides_a_hole(lost: scenarios.History) -> None:
+    span = f"from_time = '{lost.date(0)} 10:00:00', to_time = '{lost.date(0)} 10:05:00'"
+    with pytest.raises(HoleError):
+        lost.world.store.rows(f"SELECT * FROM top_products({span}, tenant = 't0', category = '')")
+
+
 @pytest.mark.parametrize(("view", "condition"), CASES)
 def test_other_days_are_answered(lost: scenarios.History, view: str, condition: str) -> None:
     assert lost.world.store.rows(f"SELECT * FROM {view} WHERE day = '{lost.date(5)}' AND {condition}") == []

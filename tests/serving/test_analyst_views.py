@@ -68,14 +68,15 @@ def order(number: int, status: str, amount: int, lines: list[tuple[str, int, int
     }
 
 
+_SHOES = [{"key": "category", "value": "shoes"}]
 EVENTS = (
     event(0, "2026-03-02 09:00", "c", "page_view", product_id="p2"),
     event(1, "2026-03-02 09:59", "a", "search", "u1", search_query=" Shoes "),
-    event(2, "2026-03-02 10:00", "a", "page_view", "u1", product_id="p1"),
+    event(2, "2026-03-02 10:00", "a", "page_view", "u1", product_id="p1", properties=_SHOES),
     event(3, "2026-03-02 10:00", "b", "add_to_cart", "u2"),
-    event(4, "2026-03-02 10:01", "a", "add_to_cart", "u1", product_id="p1"),
-    event(5, "2026-03-02 10:02", "a", "purchase", "u1", product_id="p1"),
-    event(6, "2026-03-02 10:05", "b", "page_view", "u2", product_id="p1"),
+    event(4, "2026-03-02 10:01", "a", "add_to_cart", "u1", product_id="p1", properties=_SHOES),
+    event(5, "2026-03-02 10:02", "a", "purchase", "u1", product_id="p1", properties=_SHOES),
+    event(6, "2026-03-02 10:05", "b", "page_view", "u2", product_id="p1", properties=_SHOES),
     event(7, "2026-03-02 10:06", "b", "search", "u2", search_query="shoes"),
     event(8, "2026-03-02 12:00", "c", "add_to_cart"),
     event(9, "2026-03-03 10:00", "d", "page_view", "u1"),
@@ -136,6 +137,13 @@ def test_hourly_traffic(shop: Store) -> None:
 
 def test_top_products_of_a_span(shop: Store) -> None:
     span = "from_time = '2026-03-02 10:00:00', to_time = '2026-03-02 10:05:00', tenant = '', category = ''"
+    assert ask(shop, f"top_products({span})", "product_id, views, add_to_carts, purchases") == [("p1", 1, 1, 1)]
+
+
+@pytest.mark.parametrize("category", ["", "shoes"])
+def test_top_products_count_whole_windows(shop: Store, category: str) -> None:
+    """Of 10:00 to 10:05 the span has a part, 10:05 is past it."""
+    span = f"from_time = '2026-03-02 10:01:30', to_time = '2026-03-02 10:02:00', tenant = '', category = '{category}'"
     assert ask(shop, f"top_products({span})", "product_id, views, add_to_carts, purchases") == [("p1", 1, 1, 1)]
 
 
