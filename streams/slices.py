@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import cast
 
@@ -19,7 +19,7 @@ class Slice:
     `first_offset` past that is a hole: the log no longer held the records between.
 
     Columns, one entry per record: `offsets`; `append_times` (Kafka's log append time in ms, the greatest at or below
-    the offset); `keys` and `values` (raw bytes, or null). Never empty.
+    the offset); `keys` and `values` (raw bytes, or null). Never empty. `size` is the bytes of all keys and values.
     """
 
     topic: str
@@ -31,14 +31,14 @@ class Slice:
     append_times: list[int]
     keys: list[bytes | None]
     values: list[bytes | None]
+    size: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Adds up the size, which is asked for wherever the slice waits."""
+        object.__setattr__(self, "size", _lengths(self.keys) + _lengths(self.values))
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}[{self.first_offset}..{self.next_offset})"
-
-    @property
-    def size(self) -> int:
-        """Bytes of all keys and values."""
-        return _lengths(self.keys) + _lengths(self.values)
 
     def without_bytes(self) -> Slice:
         """The same range of the log, when its records have been read: keys and values are gone."""
@@ -61,6 +61,8 @@ def cut_at_day_change(fetched: Slice, append_floor: int, limits: SliceLimits) ->
     """
     times = _monotone(fetched.append_times, append_floor)
     starts = list(_starts(fetched, times, limits))
+    if len(starts) == 1 and times is fetched.append_times:
+        return [fetched]
     ends = [*starts[1:], len(times)]
     return [_piece(fetched, times, start, end) for start, end in zip(starts, ends, strict=True)]
 

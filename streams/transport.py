@@ -4,6 +4,7 @@ Everything untyped of Faust and aiokafka that the worker touches is in this modu
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from aiokafka.errors import IllegalStateError
@@ -19,6 +20,7 @@ from streams.reading import Reading, Verdict
 from streams.slices import Slice, cut_at_day_change
 
 LOG_APPEND_TIME = 1
+_OFFSET, _TIMESTAMP, _KEY, _VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
 
 
 class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
@@ -172,10 +174,10 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
             partition=tp.partition,
             first_offset=first,
             next_offset=records[-1].offset + 1,
-            offsets=[record.offset for record in records],
-            append_times=[record.timestamp for record in records],
-            keys=[record.key for record in records],
-            values=[record.value for record in records],
+            offsets=list(map(_OFFSET, records)),
+            append_times=list(map(_TIMESTAMP, records)),
+            keys=list(map(_KEY, records)),
+            values=list(map(_VALUE, records)),
         )
         return cut_at_day_change(raw, reading.append_floor, self._options.limits)
 

@@ -78,13 +78,14 @@ def fold(tail: pl.DataFrame, clicks: pl.DataFrame, rules: AlertRules) -> tuple[p
     told = new.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
     dense = _dense(pl.concat([touched, told]), rules).sort("run", "log_offset")
     runs = groupby(dense.iter_rows(named=True), itemgetter("run"))
-    found = [_told(row, clicks) for _, run in runs for row in _rows(run, rules)]
+    texts = clicks.select("tenant_id", "session_id", "user_id")
+    found = [_told(row, texts) for _, run in runs for row in _rows(run, rules)]
     return pl.DataFrame(found, schema=CANDIDATE_COLUMNS), _kept(pl.concat([tail, new]), rules)
 
 
-def _told(candidate: _Row, clicks: pl.DataFrame) -> _Row:
+def _told(candidate: _Row, texts: pl.DataFrame) -> _Row:
     """The candidate with the texts of its last click, which is new."""
-    tenant, session, user = clicks.select("tenant_id", "session_id", "user_id").row(candidate.pop("row"))
+    tenant, session, user = texts.row(candidate.pop("row"))
     return {**candidate, "tenant_id": tenant, "session_id": session, "user_id": user, "entity": session}
 
 
