@@ -12,7 +12,7 @@ import gc
 import os
 from collections.abc import Mapping
 
-KEPT_MS = 5_000
+KEPT_MS = 2_000
 _ARENAS = 2
 """Of jemalloc. What one thread has freed is of use to its arena only; by itself there are four for each core."""
 MEMORY_KEPT: Mapping[str, str] = {
