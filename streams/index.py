@@ -18,14 +18,16 @@ _VALUE_BITS = np.uint64(48)
 _VALUE = np.uint64((1 << 48) - 1)
 _ENTRY = np.complex128
 """Two words that are moved as one."""
-_EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+_EMPTY = np.uint64(0)
+_ONE = np.uint64(1)
+"""Added to the numbers, so that no entry is like an empty one: memory that is new is zeros already."""
 _MOST_FULL = 0.6
 _LEAST = 1 << 12
 _PART = 1 << 14
 
 
 class Index:
-    """Key -> a number below 2^48. Open addressing; a key is known by 80 bits of its hashes.
+    """Key -> a number below 2^48 - 1. Open addressing; a key is known by 80 bits of its hashes.
 
     With `owners` each entry also names an owner (a number), by which entries can be dropped.
     """
@@ -52,7 +54,7 @@ class Index:
         while len(waiting):
             entry = _words(self._table.take(place))
             hit = (entry[:, 0] == first) & (entry[:, 1] >> _VALUE_BITS == check)
-            found[waiting[hit]] = (entry[hit, 1] & _VALUE).astype(np.int64)
+            found[waiting[hit]] = ((entry[hit, 1] & _VALUE) - _ONE).astype(np.int64)
             on = np.flatnonzero((entry[:, 1] != _EMPTY) & ~hit)
             waiting, first, check = waiting[on], first[on], check[on]
             place = (place[on] + 1) & int(self._mask)
@@ -64,7 +66,7 @@ class Index:
             self._grow()
         entries = np.empty((len(values), 2), np.uint64)
         entries[:, 0] = keys[0]
-        entries[:, 1] = (keys[1] >> _VALUE_BITS << _VALUE_BITS) | values.astype(np.uint64)
+        entries[:, 1] = (keys[1] >> _VALUE_BITS << _VALUE_BITS) | (values.astype(np.uint64) + _ONE)
         self._put(entries.view(_ENTRY).ravel(), np.zeros(0, np.int32) if owners is None else owners.astype(np.int32))
         self._used += len(values)
 
@@ -80,7 +82,7 @@ class Index:
         self._used = len(taken)
 
     def _clear(self, size: int) -> None:
-        self._table = np.full(2 * size, _EMPTY, np.uint64).view(_ENTRY)
+        self._table = np.zeros(size, _ENTRY)
         self._owners = np.zeros(size if self._with_owners else 0, np.int32)
         self._mask = np.uint64(size - 1)
         self._used = 0
