@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -21,7 +21,7 @@ from batch.publication import (
 )
 from batch.selection import selection
 from infra.clients.clickhouse import Client, insert, insert_arrow, select
-from schemas import rollup
+from schemas import rollup, session_groups
 from schemas.lateness import Horizon
 
 DATASET_TABLES = {
@@ -153,10 +153,12 @@ def write_pointer(
 ) -> None:
     """Makes readers get these publications from now on, and for all other days what is in `current`.
 
-    First the rollups and the history, which nobody reads yet, at last the one row that selects. Raises `LostRace`.
+    First the groups, the rollups and the history, which nobody reads yet, at last the one row that selects. Raises
+    `LostRace`.
     """
     dataset, sequence, publication_id = rows[0].dataset, rows[0].sequence, rows[0].publication_id
     if dataset == "events":
+        fill_groups(client, rows)
         roll_up(client, rows)
     insert(client, "batch_publications", _frame(rows, now))
     insert(client, "batch_selections", selection(current, rows, now))
@@ -178,11 +180,22 @@ def roll_up_missing(client: Client) -> list[date]:
 
 def roll_up(client: Client, rows: Iterable[Publication]) -> None:
     """Fills the rollups of the days from their batch rows; those of a day and version are always the same."""
+    _run(client, rows, rollup.statements)
+
+
+def fill_groups(client: Client, rows: Iterable[Publication]) -> None:
+    """Fills the groups of the days from their batch rows; those of a day and version are always the same."""
+    _run(client, rows, session_groups.statements)
+
+
+def _run(
+    client: Client, rows: Iterable[Publication], statements: Callable[[Iterable[date], int], Iterable[str]]
+) -> None:
     days: dict[int, list[date]] = {}
     for row in rows:
         days.setdefault(row.version, []).append(row.day)
     for version, of_version in days.items():
-        for statement in rollup.statements(of_version, version):
+        for statement in statements(of_version, version):
             client.command(statement)
 
 

@@ -30,6 +30,7 @@ BATCH = (
     "batch_rollup",
     "batch_rollup_sessions",
     "batch_rollup_members",
+    "batch_session_groups",
 )
 
 

@@ -76,6 +76,7 @@ def test_a_table_has_the_columns_of_its_frame(store: Store, table: str) -> None:
 
 def test_a_group_row_nests_the_session_columns(store: Store) -> None:
     nested = columns(store, "speed_sessions")["sessions"]
+    assert columns(store, "batch_session_groups")["sessions"] == nested
     assert re.findall(r"(\w+) (?:Nullable|DateTime64|Array|String|Int64|Bool)", nested) == NESTED
 
 
