@@ -6,6 +6,7 @@ older one. All figures of a row are one array in the order of `folded`: the engi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from hashlib import sha256
@@ -43,6 +44,18 @@ def fold(metric: Metric) -> str:
     if metric.kind == "sum":
         return f"sumIf(toInt64({metric.value}), {metric.where})"
     return f"uniqExactIf({metric.value}, {metric.where})"
+
+
+def counted(source: Source, times: str) -> str:
+    """As `figures`, of rows each of which stands for as many equal ones as `times` says."""
+    return figures(source, {metric.name: _counted(metric, times) for metric in folded() if metric.source == source})
+
+
+def fields(source: Source, columns: Iterable[str]) -> list[str]:
+    """Those of the columns that the metrics of a source speak of."""
+    text = " ".join(f"{metric.value} {metric.where}" for metric in folded() if metric.source == source)
+    words = set(re.findall(r"\w+", text))
+    return [column for column in columns if column in words]
 
 
 def row_figures(source: Source, sign: str = "") -> str:
@@ -120,6 +133,13 @@ def _days(listed: str, version: int) -> str:
     INSERT INTO batch_rollup (catalogue, day, version, tenant_id, figures)
     SELECT '{catalogue()}', arrayJoin(CAST([{listed}], 'Array(Date)')), {version}, '', {_array("0" for _ in folded())}
     """
+
+
+def _counted(metric: Metric, times: str) -> str:
+    if metric.kind == "distinct":
+        return fold(metric)
+    value = times if metric.kind == "count" else f"toInt64({metric.value}) * {times}"
+    return f"sumIf({value}, {metric.where})"
 
 
 def _of_row(metric: Metric) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -233,6 +232,8 @@ def _metric_parts() -> dict[str, str]:
     return {
         "catalogue": rollup.catalogue(),
         "event_figures": rollup.figures("events"),
+        "counted_figures": rollup.counted("events", "times"),
+        "counted_fields": _list(["tenant_id", "day", *rollup.fields("events", EVENT_COLUMNS)]),
         "session_figures": rollup.figures("sessions"),
         "row_figures": rollup.row_figures("sessions"),
         "changes": f"CAST([{_list(changes.get(metric.name, '0') for metric in metrics)}], 'Array(Int64)')",
@@ -274,10 +275,8 @@ def _default(dtype: pl.DataType) -> str:
 
 def _session_fields() -> list[str]:
     """The columns of a session that the catalogue speaks of, and always one that no session lacks."""
-    words = {
-        word for m in rollup.folded() if m.source == "sessions" for word in re.findall(r"\w+", f"{m.value} {m.where}")
-    }
-    return [name for name in SESSION_COLUMNS if name not in GROUP and (name in words or name == "session_start")]
+    spoken = rollup.fields("sessions", SESSION_COLUMNS)
+    return [name for name in SESSION_COLUMNS if name not in GROUP and (name in spoken or name == "session_start")]
 
 
 def _of_places(metric: Metric, places: dict[str, str]) -> str:

@@ -120,6 +120,17 @@ def members_that_stay(store: Store) -> AbstractContextManager[object]:
 
 
 @contextmanager
+def places_of_open_days(store: Store) -> Iterator[None]:
+    """Events of an open day are counted as often as they were written."""
+    store.client.command("SYSTEM STOP MERGES events_speed")
+    try:
+        with changed_view(store, "open_figures", lambda sql: sql.replace("groupBitmap(log_offset)", "count()")):
+            yield
+    finally:
+        store.client.command("SYSTEM START MERGES events_speed")
+
+
+@contextmanager
 def state_of_kept_figures(store: Store) -> Iterator[None]:
     """Figures of a published day are kept whatever the speed layer writes of it."""
     with (
@@ -198,6 +209,7 @@ MUTATIONS: dict[str, Mutation] = {
         correction_of_figures,
         correction_of_members,
         members_that_stay,
+        places_of_open_days,
         state_of_kept_figures,
         situation_of_known_days,
         ack_after_write,

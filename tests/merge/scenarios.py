@@ -131,6 +131,7 @@ def restart_below_commit(history: History) -> None:
 
 
 counts_below_commit = restart_below_commit
+places_of_open_days = restart_below_commit
 
 
 def group_level_choice(history: History) -> None:

@@ -132,6 +132,35 @@ def test_events_in_the_order_of_time_are_those_of_the_table(store: Store, change
     assert [row["log_offset"] for row in store.rows(asked)] == left
 
 
+@pytest.mark.parametrize(
+    ("change", "counted"),
+    [
+        ("SELECT 1", 20000),
+        ("OPTIMIZE TABLE events_speed FINAL", 20000),
+        ("DELETE FROM events_speed WHERE log_offset = 1", 19999),
+        ("ALTER TABLE events_speed DELETE WHERE log_offset = 1 SETTINGS mutations_sync = 2", 19999),
+    ],
+)
+def test_an_event_that_is_written_again_counts_once(store: Store, change: str, counted: int) -> None:
+    """Whether the engine has counted the places already or must do so now. Day and tenant are those of all rows."""
+    store.clear(("events_speed",))
+    for first in (0, 0, 5000):
+        rows = f"SELECT '2026-03-01', {first} + number FROM numbers({20000 - first})"
+        store.client.command(f"INSERT INTO events_speed (day, log_offset) {rows}")
+    store.client.command(change)
+    counts = "SELECT groupBitmap(log_offset) AS n FROM events_speed GROUP BY day, tenant_id, log_epoch, log_partition"
+    assert store.rows(counts) == [{"n": counted}]
+
+
+def test_events_of_an_open_day_are_counted_without_reading_them(store: Store) -> None:
+    store.clear(("events_speed", "batch_selections"))
+    store.client.command("INSERT INTO events_speed (day, log_offset) SELECT '2026-03-01', number FROM numbers(20000)")
+    steps = store.rows("EXPLAIN SELECT * FROM open_figures WHERE day = '2026-03-01'")
+    plan = "\n".join(step["explain"] for step in steps)
+    assert "(by_kind)" in plan
+    assert "events_speed" not in plan
+
+
 def test_every_table_names_its_one_writer() -> None:
     for migration in clickhouse_migrations():
         assert re.match(r"-- Writer: (streams|batch|features)\.", migration.sql), migration.name

@@ -32,3 +32,4 @@ CREATE TABLE IF NOT EXISTS events_speed
 ENGINE = ReplacingMergeTree
 PARTITION BY (day, late)
 ORDER BY (tenant_id, session_id, log_epoch, log_partition, log_offset, day)
+SETTINGS deduplicate_merge_projection_mode = 'rebuild', lightweight_mutation_projection_mode = 'drop'
