@@ -46,6 +46,14 @@ def fold(metric: Metric) -> str:
     return f"uniqExactIf({metric.value}, {metric.where})"
 
 
+def sorted_figures(source: Source) -> str:
+    """As `figures`, with distinct values counted in their order.
+
+    To sort 128 bits of each takes a quarter of the time that a set of them takes, which soon is larger than a cache.
+    """
+    return figures(source, {metric.name: _in_order(metric) for metric in distinct() if metric.source == source})
+
+
 def counted(source: Source, times: str) -> str:
     """As `figures`, of rows each of which stands for as many equal ones as `times` says."""
     return figures(source, {metric.name: _counted(metric, times) for metric in folded() if metric.source == source})
@@ -133,6 +141,12 @@ def _days(listed: str, version: int) -> str:
     INSERT INTO batch_rollup (catalogue, day, version, tenant_id, figures)
     SELECT '{catalogue()}', arrayJoin(CAST([{listed}], 'Array(Date)')), {version}, '', {_array("0" for _ in folded())}
     """
+
+
+def _in_order(metric: Metric) -> str:
+    member = f"reinterpretAsUInt128(sipHash128(assumeNotNull({metric.value})))"
+    members = f"groupArrayIf({member}, isNotNull({metric.value}) AND ({metric.where}))"
+    return f"length(arrayCompact(arraySort({members})))"
 
 
 def _counted(metric: Metric, times: str) -> str:

@@ -234,7 +234,7 @@ def _metric_parts() -> dict[str, str]:
         "event_figures": rollup.figures("events"),
         "counted_figures": rollup.counted("events", "times"),
         "counted_fields": _list(["tenant_id", "day", *rollup.fields("events", EVENT_COLUMNS)]),
-        "session_figures": rollup.figures("sessions"),
+        "session_figures": rollup.sorted_figures("sessions"),
         "row_figures": rollup.row_figures("sessions"),
         "changes": f"CAST([{_list(changes.get(metric.name, '0') for metric in metrics)}], 'Array(Int64)')",
         "members": rollup.members(),

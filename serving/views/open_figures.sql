@@ -32,3 +32,4 @@ FROM
     HAVING total[{rows}] > 0 OR tenant = ''
 )
 GROUP BY day
+SETTINGS max_threads = 1
