@@ -52,7 +52,9 @@ DICTIONARIES = (
     "holes_of",
     "closed_figures_kept",
     "closed_figures_now",
+    "open_figures_kept",
     "open_figures_now",
+    "open_days_now",
     "known_days_kept",
     "known_days_now",
 )
@@ -95,7 +97,7 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
     """(name, CREATE OR REPLACE ...) of every view, in an order in which they can be created in that database."""
     filling, pinned = _filling(database), _filling(database, pinned=True)
     internal = [(name, _create(name, filling)) for name in INTERNAL]
-    views = [(name, _create(name, filling)) for name in ("known_days", "holes", *ANALYST)]
+    views = [(name, _create(name, filling)) for name in ("known_days", "open_days", "holes", *ANALYST)]
     at = [(f"{name}_at", _create(_pinned(name), pinned, f"{name}_at")) for name in PINNED]
     analyses = [(one.name, _analysis(one, filling)) for one in dictionary.ANALYSES]
     known = dictionary.described()
@@ -108,6 +110,11 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
 def situation(database: str = "rivermeet") -> str:
     """A query for one number, another one whenever anything has changed that kept days rest on."""
     return f"SELECT sum(DISTINCT hash) AS situation FROM {_hashes(database)}"
+
+
+def open_states(database: str = "rivermeet") -> str:
+    """A subquery of (day, state); a query that names it must say which selection is `published`."""
+    return _fill(_read("parts/open_states"), {"database": database, "selection": SELECTION}).rstrip()
 
 
 def _hashes(database: str) -> str:
@@ -177,7 +184,8 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "situation": situation(database),
         "hashes": _hashes(database),
         "state": STATE,
-        "open_days": f"arrayFilter(day -> NOT has({said['days']}, day), speed_state.1)",
+        "open_days": f"arrayFilter(day -> NOT has({said['days']}, day), states.1)",
+        "open_states": open_states(database),
         "database": database,
         "orders": f"orders_at(published_until = {_UNTIL})" if pinned else "orders",
     }

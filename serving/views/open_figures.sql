@@ -1,9 +1,11 @@
--- Days of the speed layer that are not published, each with its rows of daily_metrics as text, as in known_days.
+-- Days of the speed layer that are not published, each with its rows of daily_metrics as text, as in known_days, and the state
+-- that it was in before any of them was read.
 WITH
 {events_published},
-{speed_state}
+(SELECT (groupArray(day), groupArray(state)) FROM {open_states}) AS states
 SELECT
     day,
+    states.2[indexOf(states.1, day)] AS state,
     toString(arrayFilter(row -> row.1 != '', groupArray(({open_row})))) AS rows
 FROM
 (

@@ -141,6 +141,20 @@ def state_of_kept_figures(store: Store) -> Iterator[None]:
 
 
 @contextmanager
+def state_of_open_days(store: Store) -> Iterator[None]:
+    """Figures of an open day are kept whatever is written of it."""
+
+    def constant(sql: str) -> str:
+        return sql.replace("(groupArray(day), groupArray(state))", "(groupArray(day), groupArray(toUInt64(0)))")
+
+    def asked(sql: str) -> str:
+        return sql.replace("(day, state)) AS kept", "(day, toUInt64(0))) AS kept")
+
+    with changed_view(store, "open_figures", constant), changed_view(store, "open_days", asked):
+        yield
+
+
+@contextmanager
 def situation_of_known_days(store: Store) -> Iterator[None]:
     """The days that there are, with their rows, are kept whatever is published or comes late."""
 
@@ -211,6 +225,7 @@ MUTATIONS: dict[str, Mutation] = {
         members_that_stay,
         places_of_open_days,
         state_of_kept_figures,
+        state_of_open_days,
         situation_of_known_days,
         ack_after_write,
         ticks_of_one_day,

@@ -183,6 +183,14 @@ def state_of_kept_figures(history: History) -> None:
 situation_of_known_days = state_of_kept_figures
 
 
+def state_of_open_days(history: History) -> None:
+    """A session of an open day goes on between two questions."""
+    history.event(1300)
+    history.checked()
+    history.event(1310)
+    history.checked()
+
+
 def ack_after_write(history: History) -> None:
     """The worker dies before its first write."""
     history.event(1300)

@@ -12,7 +12,7 @@ import pytest
 from batch import publish
 from batch.publication import Publication
 from infra.clients.clickhouse import Client
-from serving.merged import SELECTION, STATE, situation, statements
+from serving.merged import SELECTION, STATE, open_states, situation, statements
 from tests.merge import scenarios
 from tests.merge.mutations import changed_view
 from tests.merge.store import HoleError, Store
@@ -93,6 +93,47 @@ def test_days_that_are_not_kept_are_looked_for(store: Store) -> None:
     """No days are kept under the situation that is asked for."""
     with _not_kept(store):
         scenarios.state_of_kept_figures(scenarios.History(store))
+
+
+OPEN = "SELECT visitors, page_views FROM daily_metrics WHERE day = '2026-03-01'"
+EVENT = "events_speed (day, event_type, log_offset) VALUES ('2026-03-01', 'page_view', 7)"
+SESSION = "speed_sessions (day, session_id) VALUES ('2026-03-01', 's')"
+OPEN_STATES = f"WITH '' AS published SELECT state FROM {open_states()} WHERE day = '2026-03-01'"
+
+
+@pytest.mark.parametrize("write", [EVENT, SESSION])
+def test_the_state_of_an_open_day_tells_of_each_part_of_it(store: Store, write: str) -> None:
+    store.clear()
+    for first in (EVENT, SESSION):
+        store.client.command(f"INSERT INTO {first}")
+    before = store.rows(OPEN_STATES)
+    store.client.command(f"INSERT INTO {write.replace('03-01', '03-03')}")
+    assert store.rows(OPEN_STATES) == before
+    store.client.command(f"INSERT INTO {write}")
+    assert store.rows(OPEN_STATES) != before
+
+
+def test_figures_of_an_open_day_are_made_once_for_a_state(store: Store) -> None:
+    """When another part has come, what was made is not looked at: here nothing can be made by then."""
+    store.clear()
+    for first in (EVENT, SESSION):
+        store.client.command(f"INSERT INTO {first}")
+    asked = store.rows(OPEN)
+    with changed_view(
+        store, "open_figures", lambda sql: sql.replace("GROUP BY day\nSETTINGS", "WHERE 0 GROUP BY day\nSETTINGS")
+    ):
+        assert store.rows(OPEN) == asked
+        store.client.command(f"INSERT INTO {SESSION}")
+        with pytest.raises(HoleError, match="published while it was read"):
+            store.rows(OPEN)
+
+
+def test_figures_of_an_open_day_that_are_not_kept_are_made(store: Store) -> None:
+    """A part comes between the question's look at the parts and the figures'."""
+    with changed_view(
+        store, "open_days", lambda sql: sql.replace("(day, state)) AS kept", "(day, state + 1)) AS kept")
+    ):
+        scenarios.state_of_open_days(scenarios.History(store))
 
 
 def _not_kept(store: Store) -> AbstractContextManager[object]:
