@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psutil
 
+from infra.bench import growth
 from infra.bench.freshness import freshness
-from infra.bench.running import MeasurementFailed, Report, Spent, answer, program, servers, stack, workers
-from infra.clients.clickhouse import Client, connect, select
+from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
+from infra.bench.sending import send
+from infra.clients.clickhouse import connect, select
 from infra.settings import Settings
-from schemas.topics import USER_EVENTS
 
-_POLL_SECONDS = 0.25
-_STUCK_SECONDS = 60.0
-_FOLD_SECONDS = 300.0
 _RATE_OF_A_WORKER = 30_000
 """What one worker is given where freshness is measured: beyond it a second one takes half of the partitions."""
 _WARM_EVENTS = 40_000
@@ -32,7 +29,8 @@ class SpeedOptions:
     """Sizes. `events` go through the whole function; `fold_events` through the fold alone; `others_seconds` bounds each
     of the apps that are compared (0 leaves them out); `rates` are the steady loads under which freshness is measured,
     for `rate_seconds` each; `groups` and `products` are the sizes of memory and catalogue whose costs are compared,
-    over `growth_events` each, or eight for each group. What is done in a second is that of the first of `workers`."""
+    over `growth_events` each, or eight for each group, in the fold alone; `open_sessions` are the same for the whole
+    function. What is done in a second is that of the first of `workers`."""
 
     events: int = 1_000_000
     fold_events: int = 500_000
@@ -42,6 +40,7 @@ class SpeedOptions:
     rate_seconds: float = 8.0
     workers: tuple[int, ...] = (2, 1)
     groups: tuple[int, ...] = (10_000, 50_000)
+    open_sessions: tuple[int, ...] = (10_000, 50_000)
     products: tuple[int, ...] = (1_000, 100_000)
     growth_events: int = 200_000
 
@@ -54,6 +53,7 @@ FULL = SpeedOptions(
     rate_seconds=60.0,
     workers=(2, 1, 4),
     groups=(10_000, 200_000, 1_000_000, 2_000_000),
+    open_sessions=(10_000, 2_000_000),
     products=(1_000, 100_000, 1_000_000),
     growth_events=1_000_000,
 )
@@ -62,16 +62,20 @@ FULL = SpeedOptions(
 def speed(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
     """All figures. Raises MeasurementFailed, StackError."""
     report("the fold alone")
-    fold = _fold(options.fold_events, options.open_visits, 10_000)
+    alone = growth.fold(options.fold_events, options.open_visits, 10_000)
     cores = os.cpu_count() or 1
     report(f"the fold alone, on {cores} cores")
-    together = _fold(options.fold_events, options.open_visits, 10_000, cores)
+    together = growth.fold(options.fold_events, options.open_visits, 10_000, cores)
     figures: dict[str, Any] = {"options": asdict(options), "load_average": [os.getloadavg()]}
-    figures |= {"fold_on_one_core": fold, "fold": together}
+    figures |= {"fold_on_one_core": alone, "fold": together}
     with stack(home, report) as settings:
         figures |= _on_servers(settings, options, report)
     figures["fold_per_second"] = together["events_per_second"]
-    figures["growth"] = {"workers": figures.pop("by_workers"), **_growth(options, report)}
+    figures["growth"] = {
+        "workers": figures.pop("by_workers"),
+        "open_sessions": growth.of_whole(options.open_sessions, home, report),
+        **growth.of_fold(options.growth_events, options.groups, options.products, report),
+    }
     figures["load_average"].append(os.getloadavg())
     return figures
 
@@ -89,28 +93,6 @@ def _on_servers(settings: Settings, options: SpeedOptions, report: Report) -> di
     return {**first, **fresh, **others, "by_workers": {count: _cost(found) for count, found in whole.items()}}
 
 
-def _growth(options: SpeedOptions, report: Report) -> dict[str, Any]:
-    """What an event costs in the fold as the memory and the catalogue grow."""
-    groups, products = {}, {}
-    for size in options.groups:
-        report(f"the fold with {size} open visits")
-        groups[size] = _short(_fold(max(options.growth_events, 8 * size), size, 10_000))
-    for size in options.products:
-        report(f"the fold with {size} products")
-        products[size] = _short(_fold(options.growth_events, 50_000, size))
-    return {"groups": groups, "products": products}
-
-
-def _fold(events: int, groups: int, products: int, processes: int = 1) -> dict[str, Any]:
-    arguments = ("--events", events, "--open", groups, "--products", products, "--processes", processes)
-    with program("infra.bench.fold", *arguments) as process:
-        return answer(process, _FOLD_SECONDS + events / 1_000)
-
-
-def _short(fold: dict[str, Any]) -> dict[str, Any]:
-    return {"cpu_us": fold["cpu_us"]["all"], "groups": fold["groups_in_memory"], "process_mib": fold["process_mib"]}
-
-
 def _cost(whole: dict[str, Any]) -> dict[str, Any]:
     return {name: whole[name] for name in ("events_per_second", "cpu_us_per_event")}
 
@@ -119,9 +101,9 @@ def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, A
     """Generator, broker, store and workers at once: from the first record sent to the last one applied."""
     client = connect(settings.clickhouse)
     with workers(settings, count) as running:
-        _send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=2 * count)
+        send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=2 * count)
         before, spent = _stages(settings), Spent({"worker": running, **servers(settings)})
-        made, ended = _send(settings, client, running, options.events, options.open_visits, seed=2 * count + 1)
+        made, ended = send(settings, client, running, options.events, options.open_visits, seed=2 * count + 1)
         cpu = spent.seconds() | {"generator": made["cpu"]}
         time.sleep(1.5)  # the worker tells its stages once a second
         stages = {name: used - before.get(name, 0.0) for name, used in _stages(settings).items()}
@@ -142,36 +124,6 @@ def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, A
 def _stages(settings: Settings) -> dict[str, float]:
     status: dict[str, Any] = json.loads((settings.home / "run" / "worker.json").read_text())
     return dict(status["stages"])
-
-
-def _send(
-    settings: Settings, client: Client, running: list[psutil.Process], events: int, open_visits: int, seed: int
-) -> tuple[dict[str, Any], float]:
-    """Sends events; answers what the generator tells, and the Unix time at which the workers had applied them all."""
-    target = _count_applied(client) + events
-    arguments = ("--events", events, "--open", open_visits, "--seed", seed)
-    with program("infra.bench.produce", *arguments) as generator:
-        made = answer(generator, _STUCK_SECONDS + events / 2_000)
-    _wait_applied(settings, client, target + made["events"] - events, running)
-    return made, time.time()
-
-
-def _count_applied(client: Client) -> int:
-    sql = f"SELECT toInt64(sum(applied)) AS applied FROM speed_progress FINAL WHERE topic = '{USER_EVENTS.name}'"
-    return int(select(client, sql, {"applied": pl.Int64()})["applied"][0])
-
-
-def _wait_applied(settings: Settings, client: Client, events: int, running: list[psutil.Process]) -> None:
-    """Waits until so many user events are applied; raises when a worker has ended or nothing moves for a while."""
-    last, moved = -1, time.monotonic()
-    while (applied := _count_applied(client)) < events:
-        if applied != last:
-            last, moved = applied, time.monotonic()
-        ended = any(process.status() == psutil.STATUS_ZOMBIE for process in running)
-        if ended or time.monotonic() - moved > _STUCK_SECONDS:
-            said = (settings.home / "workers.log").read_text()[-3_000:]
-            raise MeasurementFailed(f"the workers stand at {applied} of {events} events: {said}")
-        time.sleep(_POLL_SECONDS)
 
 
 def _bytes(settings: Settings, events: int) -> dict[str, float]:
@@ -214,7 +166,7 @@ def _freshness(settings: Settings, options: SpeedOptions, report: Report) -> dic
         count = -(-rate // _RATE_OF_A_WORKER)
         report(f"freshness at {rate} events/s, {count} worker(s)")
         with workers(settings, count) as running:
-            _send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=1_000 + rate)
+            send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=1_000 + rate)
             found[str(rate)] = {**freshness(settings, rate, options.rate_seconds), "workers": count}
     p99 = {rate: measured["p99_ms"] for rate, measured in found.items()}
     return {"freshness": found, "freshness_p99_ms": p99}

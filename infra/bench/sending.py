@@ -1,0 +1,55 @@
+"""Sends a workload to workers that run, and tells when they have applied it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import polars as pl
+import psutil
+
+from infra.bench.running import MeasurementFailed, answer, program
+from infra.clients.clickhouse import Client, select
+from infra.settings import Settings
+from schemas.topics import USER_EVENTS
+
+STUCK_SECONDS = 60.0
+_POLL_SECONDS = 0.25
+
+
+def send(
+    settings: Settings, client: Client, running: list[psutil.Process], events: int, open_visits: int, seed: int
+) -> tuple[dict[str, Any], float]:
+    """Sends events; answers what the generator tells, and the Unix time at which the workers had applied them all.
+
+    Raises MeasurementFailed.
+    """
+    target = count_applied(client) + events
+    arguments = ("--events", events, "--open", open_visits, "--seed", seed)
+    with program("infra.bench.produce", *arguments) as generator:
+        made = answer(generator, STUCK_SECONDS + events / 2_000)
+    wait_applied(settings, client, target + made["events"] - events, running)
+    return made, time.time()
+
+
+def count_applied(client: Client) -> int:
+    """User events applied by all workers so far."""
+    sql = f"SELECT toInt64(sum(applied)) AS applied FROM speed_progress FINAL WHERE topic = '{USER_EVENTS.name}'"
+    return int(select(client, sql, {"applied": pl.Int64()})["applied"][0])
+
+
+def wait_applied(settings: Settings, client: Client, events: int, running: list[psutil.Process]) -> int:
+    """Waits until so many user events are applied; answers how many are.
+
+    Raises MeasurementFailed when a worker has ended or nothing moves for a while.
+    """
+    last, moved = -1, time.monotonic()
+    while (applied := count_applied(client)) < events:
+        if applied != last:
+            last, moved = applied, time.monotonic()
+        ended = any(process.status() == psutil.STATUS_ZOMBIE for process in running)
+        if ended or time.monotonic() - moved > STUCK_SECONDS:
+            said = (settings.home / "workers.log").read_text()[-3_000:]
+            raise MeasurementFailed(f"the workers stand at {applied} of {events} events: {said}")
+        time.sleep(_POLL_SECONDS)
+    return applied
