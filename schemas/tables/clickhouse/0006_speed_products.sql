@@ -1,5 +1,5 @@
 -- Writer: streams. Absolute counts of one window, product and partition as of one offset; the greatest as_of counts.
--- The day is a part of the key for the reason given for events_speed.
+-- The window is before the product, for questions are of a span; the day is a part of the key for the reason given for events_speed.
 CREATE TABLE IF NOT EXISTS speed_products
 (
     day Date COMMENT 'UTC day of the window',
@@ -16,4 +16,4 @@ CREATE TABLE IF NOT EXISTS speed_products
 )
 ENGINE = ReplacingMergeTree(as_of)
 PARTITION BY day
-ORDER BY (tenant_id, product_id, window_start, log_epoch, log_partition, day)
+ORDER BY (tenant_id, window_start, product_id, log_epoch, log_partition, day)
