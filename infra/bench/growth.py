@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
-from infra.bench.sending import STUCK_SECONDS, count_applied, send, wait_applied
+from infra.bench.sending import WARM_EVENTS, count_applied, generated, generating, send, wait_applied
 from infra.clients.clickhouse import connect
 from infra.settings import Settings
 
@@ -19,7 +19,6 @@ EVENTS_OF_A_VISIT = 8
 """As many are sent for each visit of the largest size, so that in the second half so many are open."""
 
 _FOLD_SECONDS = 300.0
-_WARM_EVENTS = 40_000
 
 
 def fold(events: int, open_visits: int, products: int, processes: int = 1) -> dict[str, Any]:
@@ -47,9 +46,8 @@ def of_whole(sizes: Sequence[int], home: Path, report: Report) -> dict[int, dict
     Each size has an empty store, and the same number of events, for what merges cost follows what is stored.
     Raises MeasurementFailed, StackError.
     """
-    found = {}
+    found, events = {}, EVENTS_OF_A_VISIT * max(sizes)
     for size in sizes:
-        events = EVENTS_OF_A_VISIT * max(sizes)
         report(f"the whole function with {size} open visits, {WORKERS} workers, {events} events")
         with stack(home, report) as settings:
             found[size] = _second_half(settings, events, size)
@@ -59,13 +57,12 @@ def of_whole(sizes: Sequence[int], home: Path, report: Report) -> dict[int, dict
 def _second_half(settings: Settings, events: int, open_visits: int) -> dict[str, Any]:
     client = connect(settings.clickhouse)
     with workers(settings, WORKERS) as running:
-        send(settings, client, running, _WARM_EVENTS, open_visits, seed=1)
+        send(settings, client, running, WARM_EVENTS, open_visits, seed=1)
         begin = count_applied(client)
-        arguments = ("--events", events, "--open", open_visits, "--seed", 2)
-        with program("infra.bench.produce", *arguments) as generator:
+        with generating(events, open_visits, seed=2) as generator:
             half = wait_applied(settings, client, begin + events // 2, running)
             spent, began = Spent({"worker": running, **servers(settings)}), time.time()
-            made = answer(generator, STUCK_SECONDS + events / 2_000)
+            made = generated(generator, events)
             end = wait_applied(settings, client, begin + made["events"], running)
         seconds = time.time() - began
         cost = {name: used / (end - half) * 1e6 for name, used in spent.seconds().items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import polars as pl
@@ -13,7 +15,10 @@ from infra.clients.clickhouse import Client, select
 from infra.settings import Settings
 from schemas.topics import USER_EVENTS
 
-STUCK_SECONDS = 60.0
+WARM_EVENTS = 40_000
+"""What goes through first and is not measured: parsers, databases and the servers' compilers are warm then."""
+
+_STUCK_SECONDS = 60.0
 _POLL_SECONDS = 0.25
 
 
@@ -24,12 +29,21 @@ def send(
 
     Raises MeasurementFailed.
     """
-    target = count_applied(client) + events
-    arguments = ("--events", events, "--open", open_visits, "--seed", seed)
-    with program("infra.bench.produce", *arguments) as generator:
-        made = answer(generator, STUCK_SECONDS + events / 2_000)
-    wait_applied(settings, client, target + made["events"] - events, running)
+    begin = count_applied(client)
+    with generating(events, open_visits, seed) as generator:
+        made = generated(generator, events)
+    wait_applied(settings, client, begin + made["events"], running)
     return made, time.time()
+
+
+def generating(events: int, open_visits: int, seed: int) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The generator, which sends as fast as it goes."""
+    return program("infra.bench.produce", "--events", events, "--open", open_visits, "--seed", seed)
+
+
+def generated(generator: subprocess.Popen[str], events: int) -> dict[str, Any]:
+    """What the generator tells when it has sent so many events. Raises MeasurementFailed."""
+    return answer(generator, _STUCK_SECONDS + events / 2_000)
 
 
 def count_applied(client: Client) -> int:
@@ -48,7 +62,7 @@ def wait_applied(settings: Settings, client: Client, events: int, running: list[
         if applied != last:
             last, moved = applied, time.monotonic()
         ended = any(process.status() == psutil.STATUS_ZOMBIE for process in running)
-        if ended or time.monotonic() - moved > STUCK_SECONDS:
+        if ended or time.monotonic() - moved > _STUCK_SECONDS:
             said = (settings.home / "workers.log").read_text()[-3_000:]
             raise MeasurementFailed(f"the workers stand at {applied} of {events} events: {said}")
         time.sleep(_POLL_SECONDS)

@@ -14,14 +14,12 @@ import polars as pl
 from infra.bench import growth
 from infra.bench.freshness import freshness
 from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
-from infra.bench.sending import send
+from infra.bench.sending import WARM_EVENTS, send
 from infra.clients.clickhouse import connect, select
 from infra.settings import Settings
 
 _RATE_OF_A_WORKER = 30_000
 """What one worker is given where freshness is measured: beyond it a second one takes half of the partitions."""
-_WARM_EVENTS = 40_000
-"""What goes through first and is not measured: parsers, databases and the servers' compilers are warm then."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, A
     """Generator, broker, store and workers at once: from the first record sent to the last one applied."""
     client = connect(settings.clickhouse)
     with workers(settings, count) as running:
-        send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=2 * count)
+        send(settings, client, running, WARM_EVENTS, options.open_visits, seed=2 * count)
         before, spent = _stages(settings), Spent({"worker": running, **servers(settings)})
         made, ended = send(settings, client, running, options.events, options.open_visits, seed=2 * count + 1)
         cpu = spent.seconds() | {"generator": made["cpu"]}
@@ -117,7 +115,7 @@ def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, A
         # With several workers these are of the one that wrote its status last.
         "cpu_us_by_stage": {name: round(used / events * 1e6, 2) for name, used in stages.items()} if count == 1 else {},
         "worker_mib": memory,
-        "bytes_per_event": _bytes(settings, events + _WARM_EVENTS) if count == options.workers[0] else {},
+        "bytes_per_event": _bytes(settings, events + WARM_EVENTS) if count == options.workers[0] else {},
     }
 
 
@@ -166,7 +164,7 @@ def _freshness(settings: Settings, options: SpeedOptions, report: Report) -> dic
         count = -(-rate // _RATE_OF_A_WORKER)
         report(f"freshness at {rate} events/s, {count} worker(s)")
         with workers(settings, count) as running:
-            send(settings, client, running, _WARM_EVENTS, options.open_visits, seed=1_000 + rate)
+            send(settings, client, running, WARM_EVENTS, options.open_visits, seed=1_000 + rate)
             found[str(rate)] = {**freshness(settings, rate, options.rate_seconds), "workers": count}
     p99 = {rate: measured["p99_ms"] for rate, measured in found.items()}
     return {"freshness": found, "freshness_p99_ms": p99}
