@@ -16,7 +16,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field, create_model
 
 from infra.clients.cassandra import PointsUnavailable
-from schemas.frames import TIMESTAMP
+from schemas.frames import TIMESTAMP, milliseconds
 from schemas.products import COUNTERS, WINDOW
 from serving.api.access import DEFAULT_TENANT, Tenant
 from serving.api.context import Context, InContext
@@ -223,7 +223,7 @@ def _session(context: Context, tenant: str, key: str, value: str) -> dict[str, A
 
 def _windows(context: Context, tenant: str, product_id: str, since: datetime) -> list[Window]:
     days = Days(since.date(), context.clock().date())
-    parameters = {"tenant": tenant, "product": product_id, "since": round(since.timestamp() * 1000), **days.parameters}
+    parameters = {"tenant": tenant, "product": product_id, "since": milliseconds(since), **days.parameters}
     with context.store.client() as client:
         found = rows(client, _PRODUCT_SQL, _WINDOW_COLUMNS, parameters)
     return [Window(row["window_start"], {name: row[name] for name in COUNTERS}) for row in found]

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from infra.clients.clickhouse import Client
+from schemas.frames import milliseconds
 from schemas.products import COUNTERS
 from serving.api.access import Tenant
 from serving.api.context import InContext
@@ -105,9 +106,9 @@ def popular_products(
     parameters = {
         "first_day": (now - 2 * span).date(),
         "last_day": now.date(),
-        "before": _ms(now - 2 * span),
-        "since": _ms(now - span),
-        "now": _ms(now),
+        "before": milliseconds(now - 2 * span),
+        "since": milliseconds(now - span),
+        "now": milliseconds(now),
         "row_limit": limit,
         "tenant": tenant or "",
     }
@@ -136,7 +137,3 @@ def popular(
 
     found, _, origin = consistent(context.store, context.clock, "events", days, fetch, ends=context.log.of("events"))
     return {"data": found, "since": now - span, "provenance": origin}
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

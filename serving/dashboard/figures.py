@@ -10,7 +10,7 @@ import polars as pl
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from infra.clients.clickhouse import Client
-from schemas.frames import TIMESTAMP
+from schemas.frames import TIMESTAMP, milliseconds
 from schemas.metrics import METRICS
 from schemas.rollup import fold
 from schemas.sessions import SessionRules
@@ -39,8 +39,8 @@ Row = dict[str, Any]
 def parameters(span: Span, tenant: str | None) -> Row:
     """The parameters that all queries here take. A session may have begun on the day before the span."""
     return {
-        "start": _ms(span.start),
-        "end": _ms(span.end),
+        "start": milliseconds(span.start),
+        "end": milliseconds(span.end),
         "first_day": span.first_day,
         "last_day": span.last_day,
         "tenant": tenant or "",
@@ -135,7 +135,7 @@ def activity(client: Client, now: datetime, tenant: str | None, hours: int) -> R
     )
     pairs = pl.List(pl.Struct({"key": pl.Int64, "value": pl.Int64}))
     columns = {"minutes": pairs, "open_minutes": pairs, "active_sessions": pl.Int64()}
-    values = parameters(span, tenant) | {"active_since": _ms(now - GAP)}
+    values = parameters(span, tenant) | {"active_since": milliseconds(now - GAP)}
     (found,) = rows(client, sql, columns, values)
     unpublished = {pair["key"]: pair["value"] for pair in found["open_minutes"]}
     traffic = [
@@ -177,7 +177,7 @@ def alerts(client: Client, now: datetime, tenant: str | None) -> list[Row] | Non
         client,
         sql,
         columns,
-        parameters(Span(span.start - timedelta(days=1), span.end), tenant) | {"start": _ms(span.start)},
+        parameters(Span(span.start - timedelta(days=1), span.end), tenant) | {"start": milliseconds(span.start)},
     )
 
 
@@ -194,7 +194,7 @@ def last_publication(client: Client) -> Row | None:
 def dead_letters(client: Client, now: datetime) -> int:
     """Records of the last day that could not be used, of all tenants."""
     sql = f"SELECT count() AS dead FROM dead_letters WHERE append_time >= {_START}"
-    (found,) = rows(client, sql, {"dead": pl.Int64()}, {"start": _ms(now - timedelta(days=1))})
+    (found,) = rows(client, sql, {"dead": pl.Int64()}, {"start": milliseconds(now - timedelta(days=1))})
     return int(found["dead"])
 
 
@@ -241,7 +241,3 @@ def _if_there(client: Client, sql: str, columns: Mapping[str, pl.DataType], valu
 
 def _of(tenant: str | None) -> str:
     return "" if tenant is None else " AND tenant_id = {tenant:String}"
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

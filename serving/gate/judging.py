@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from schemas.codec import Schemas, Unencodable, encode_record
-from schemas.frames import TIMESTAMP
+from schemas.frames import TIMESTAMP, milliseconds
 from schemas.json_form import objection
 from schemas.subjects import subject
 from schemas.topics import MAX_RECORD_BYTES
@@ -147,7 +147,7 @@ def _completed(intake: Intake, record: Any, sender: Sender) -> Any:
     if intake is not EVENTS:
         return {**intake.optional, **record, "tenantId": sender.tenant}
     complete = {**intake.optional, **record, "tenantId": sender.tenant}
-    complete["receivedAt"] = round(sender.received_at.timestamp() * 1000)
+    complete["receivedAt"] = milliseconds(sender.received_at)
     if isinstance(complete["context"], Mapping):
         request = {"userAgent": sender.user_agent, "ip": sender.ip, "platform": "web", "referrer": None}
         complete["context"] = {**request, **complete["context"]}
