@@ -56,7 +56,8 @@ def sorted_figures(source: Source) -> str:
 
 def counted(source: Source, times: str) -> str:
     """As `figures`, of rows each of which stands for as many equal ones as `times` says."""
-    return figures(source, {metric.name: _counted(metric, times) for metric in folded() if metric.source == source})
+    additive = [metric for metric in folded() if metric.source == source and metric.kind != "distinct"]
+    return figures(source, {metric.name: _counted(metric, times) for metric in additive})
 
 
 def fields(source: Source, columns: Iterable[str]) -> list[str]:
@@ -150,8 +151,6 @@ def _in_order(metric: Metric) -> str:
 
 
 def _counted(metric: Metric, times: str) -> str:
-    if metric.kind == "distinct":
-        return fold(metric)
     value = times if metric.kind == "count" else f"toInt64({metric.value}) * {times}"
     return f"sumIf({value}, {metric.where})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ import polars as pl
 from schemas import rollup
 from schemas.frames import EVENT_COLUMNS, GROUP, ORDER_COLUMNS, STRING_MAP, TIMESTAMP
 from schemas.metrics import Metric, of_grain
-from schemas.products import COUNTERS
+from schemas.products import COUNTERS, WINDOW
 from schemas.sessions import SESSION_COLUMNS
 from serving import dictionary, hot, journeys
 
@@ -77,13 +78,15 @@ _NEVER = (1 << 64) - 1
 _UNTIL = "{published_until:DateTime64(3, 'UTC')}"
 _FROM, _TO = "{from_time:DateTime64(3, 'UTC')}", "{to_time:DateTime64(3, 'UTC')}"
 _DAYS_OF_TIMES = f"day BETWEEN toDate({_FROM}) AND toDate({_TO})"
+_WINDOW_MS = WINDOW // timedelta(milliseconds=1)
 _SINCE = f"toStartOfFiveMinutes({_FROM})"
 _POPULAR = f"{_DAYS_OF_TIMES} AND {journeys.OF_TENANT}"
 _POPULAR_WINDOWS = f"{_POPULAR} AND window_start >= {_SINCE} AND window_start < {_TO}"
 """Windows that `top_products` counts: all that its span touches."""
 
 _POPULAR_FACTS = (
-    f"{_POPULAR} AND event_time >= {_SINCE} AND event_time < toStartOfFiveMinutes(addMilliseconds({_TO}, 299999))"
+    f"{_POPULAR} AND event_time >= {_SINCE}"
+    f" AND event_time < toStartOfFiveMinutes(addMilliseconds({_TO}, {_WINDOW_MS - 1}))"
     " AND product_id IS NOT NULL AND event_type != 'search'"
     " AND ({category:String} = '' OR startsWith(properties['category'], {category:String}))"
 )
