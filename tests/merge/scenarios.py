@@ -69,6 +69,15 @@ class History:
         self.land()
         self.publish(0)
 
+    def both_published(self) -> None:
+        """After the second midnight all events are streamed and landed; the first two days are published."""
+        self.until(2 * DAY + AFTER_MIDNIGHT)
+        for _ in range(3):
+            self.tick()
+        self.land()
+        self.publish(0)
+        self.publish(1)
+
     def publisher(self, day: int, dataset: str = "events"):  # type: ignore[no-untyped-def]  # a generator of steps
         lake = self.world.lakes[dataset]
         assert lake.head is not None

@@ -21,12 +21,7 @@ def test_a_user_of_two_days_with_late_sessions_on_both_is_one_user_of_each(store
     own.event(5, "monday")
     own.until(DAY + 5)
     own.event(DAY + 5, "tuesday")
-    own.until(2 * DAY + AFTER_MIDNIGHT)
-    for _ in range(3):
-        own.tick()
-    own.land()
-    own.publish(0)
-    own.publish(1)
+    own.both_published()
     own.event(300, "late on monday")
     own.event(DAY + 300, "late on tuesday")
     own.tick()

@@ -8,8 +8,7 @@ from typing import Any
 from batch.publish import current_publications, fill_groups
 from batch.rollback import roll_back
 from batch.versions import versioned_tables
-from schemas.tables import clickhouse_migrations
-from tests.merge.scenarios import AFTER_MIDNIGHT, DAY, History
+from tests.merge.scenarios import DAY, History
 from tests.merge.store import Store
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -33,12 +32,7 @@ def published(store: Store) -> History:
     own.event(600, "b")
     own.until(DAY + 5)
     own.event(DAY + 5, "b")
-    own.until(2 * DAY + AFTER_MIDNIGHT)
-    for _ in range(3):
-        own.tick()
-    own.land()
-    own.publish(0)
-    own.publish(1)
+    own.both_published()
     return own
 
 
@@ -71,13 +65,12 @@ def test_a_day_that_is_filled_again_or_pointed_back_counts_once(store: Store) ->
     own.checked()
 
 
-def test_what_was_published_before_there_were_groups_gets_them(store: Store) -> None:
+def test_groups_that_are_lost_are_filled_from_the_batch_rows(store: Store) -> None:
     published(store)
     left = store.rows(GROUPS)
     assert [len(row["sessions"]) for row in left] == [2, 1, 1]
     store.clear(("batch_session_groups",))
-    (filling,) = (one.sql for one in clickhouse_migrations() if one.name == "batch_session_groups_of_before")
-    store.client.command(filling)
+    fill_groups(store.client, current_publications(store.client, "events").values())
     assert store.rows(GROUPS) == left
 
 
