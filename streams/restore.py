@@ -45,8 +45,6 @@ SELECT tenant_id, session_id, oldest FROM (
 _BOUND_COLUMNS: dict[str, pl.DataType] = {"tenant_id": pl.String(), "session_id": pl.String(), "oldest": pl.Int64()}
 _FROM = "(tenant_id > %(tenant)s OR tenant_id = %(tenant)s AND session_id >= %(session)s)"
 _BELOW = "(tenant_id < %(end_tenant)s OR tenant_id = %(end_tenant)s AND session_id < %(end_session)s)"
-
-
 _RANGE = ("tenant", "session", "end_tenant", "end_session")
 
 

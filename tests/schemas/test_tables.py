@@ -121,8 +121,8 @@ def test_final_reads_only_the_parts_of_the_days_asked_for(store: Store, table: s
         ("ALTER TABLE events_speed DELETE WHERE log_offset = 1 SETTINGS mutations_sync = 2", [0, 0, 2, 2]),
     ],
 )
-def test_events_in_the_order_of_time_are_those_of_the_table(store: Store, change: str, left: list[int]) -> None:
-    """Of enough events, twice each, that the engine reads them in that order by itself."""
+def test_events_of_a_time_are_those_that_are_left(store: Store, change: str, left: list[int]) -> None:
+    """After a merge and after mutations, of events that were written twice each."""
     store.clear(("events_speed",))
     rows = "SELECT '2026-03-01', number, toDateTime64('2026-03-01', 3, 'UTC') + number FROM numbers(20000)"
     for _ in range(2):
