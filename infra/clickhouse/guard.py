@@ -58,10 +58,11 @@ def check(statement: Statement, profile: Profile, reach: Reach, database: str) -
     prefixes = READ_PREFIXES if profile.reads_only else READ_PREFIXES + WRITE_PREFIXES
     if statement.kind not in kinds and not statement.kind.startswith(prefixes):
         _refuse(f"{_readable(statement.kind)} is not open to profile {profile.name} through this endpoint")
-    reaching = reach.table_functions - (ANALYST_TABLE_FUNCTIONS if profile.reads_only else TABLE_FUNCTIONS)
+    open_to = ANALYST_TABLE_FUNCTIONS if profile.reads_only else TABLE_FUNCTIONS
+    reaching = (reach.table_functions - open_to) | REACHING_FUNCTIONS
     for node in statement.nodes():
         _check_files(node)
-        _check_function(node, reaching | REACHING_FUNCTIONS)
+        _check_function(node, reaching)
         _check_storage(node)
         if node.get("type") == "SetQuery":
             check_settings((change["name"] for change in node.get("changes", [])), reach)
