@@ -64,6 +64,7 @@ async def _serve(server: Server, listener: socket.socket) -> bool:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
         server_header=False,
+        proxy_headers=False,
     )
     sweeping = asyncio.ensure_future(server.sweep())
     host, port = cast("tuple[str, int]", listener.getsockname()[:2])

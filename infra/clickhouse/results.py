@@ -20,6 +20,9 @@ from infra.clickhouse.request import Request
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
+_SOON_S = 0.025
+"""How long an answer may take before its rows are fetched while it is made. Most are complete by then: the pipe holds
+them, and to be woken for them takes the processor from the query. A long one is held up for as long once."""
 
 
 class Broken(Exception):
@@ -41,6 +44,7 @@ class Outlet:
         """
         with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.spill)) as held:
             limit = None if self.request.buffered else _PIECE
+            await asyncio.wait((job,), timeout=_SOON_S)
             while not job.done() and (limit is None or held.tell() < limit):
                 await self._collect(pipe, job, held)
             if job.done():
