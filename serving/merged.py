@@ -72,6 +72,12 @@ STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 SELECTION = "sipHash64(published)"
 """A number for which selection it is that a view reads."""
 
+_KNOWN_DAYS = (
+    ",\n        dictGetOrDefault('{database}.known_days_kept', ('days', 'rows'), situation,"
+    " dictGet('{database}.known_days_now', ('days', 'rows'), tuple(materialize('events')))) AS known"
+)
+"""The days that are kept under the situation; where there are none, the engine makes what stands in their place."""
+
 _NEVER = (1 << 64) - 1
 """Past every offset: the bound where there is none."""
 
@@ -112,7 +118,7 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
 
 def situation(database: str = "rivermeet") -> str:
     """A query for one number, another one whenever anything has changed that kept days rest on."""
-    return f"SELECT sum(DISTINCT hash) AS situation FROM {_hashes(database)}"
+    return _situation(database)
 
 
 def open_states(database: str = "rivermeet") -> str:
@@ -120,8 +126,9 @@ def open_states(database: str = "rivermeet") -> str:
     return _fill(_read("parts/open_states"), {"database": database, "selection": SELECTION}).rstrip()
 
 
-def _hashes(database: str) -> str:
-    return _fill(_read("parts/hashes"), {"database": database}).rstrip()
+def _situation(database: str, beside: str = "") -> str:
+    """A query for the situation, and for what is looked up under it."""
+    return _fill(_read("parts/situation"), {"of_situation": beside, "database": database}).strip()
 
 
 def _create(name: str, filling: dict[str, str], view: str = "") -> str:
@@ -185,7 +192,7 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "hole_rows": "arrayJoin(arrayZip(found.1, found.3, found.4, found.2))",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "situation": situation(database),
-        "hashes": _hashes(database),
+        "known_days": _situation(database, _KNOWN_DAYS),
         "state": STATE,
         "open_days": f"arrayFilter(day -> NOT has({said['days']}, day), states.1)",
         "open_states": open_states(database),
@@ -304,4 +311,4 @@ def _of_rows(metric: Metric) -> str:
 def _ratio(metric: Metric, values: dict[str, str]) -> str:
     scale = "" if metric.scale == 1 else f" * {metric.scale}"
     top, bottom = values[metric.numerator], values[metric.denominator]
-    return f"if({bottom} = 0, NULL, {top} / {bottom}{scale})"
+    return f"divideOrNull({top}, {bottom}){scale}"

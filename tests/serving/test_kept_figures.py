@@ -18,7 +18,7 @@ from tests.merge.mutations import changed_view
 from tests.merge.store import HoleError, Store
 
 SITUATION = situation()
-KEY = "('days', 'rows'), situation)"
+KEY = "('days', 'rows'), situation,"
 ALWAYS_THE_SAME = {"batch_publications", "batch_rollup_sessions", "batch_rollup_members"}
 """Tables whose rows are written before a selection names them, and are the same whenever they are written again."""
 
@@ -99,6 +99,18 @@ OPEN = "SELECT visitors, page_views FROM daily_metrics WHERE day = '2026-03-01'"
 EVENT = "events_speed (day, event_type, log_offset) VALUES ('2026-03-01', 'page_view', 7)"
 SESSION = "speed_sessions (day, session_id) VALUES ('2026-03-01', 's')"
 OPEN_STATES = f"WITH '' AS published SELECT state FROM {open_states()} WHERE day = '2026-03-01'"
+
+
+def test_days_that_are_kept_are_not_made_as_well(store: Store) -> None:
+    """They cannot be made here once they are kept."""
+    store.clear()
+    for first in (EVENT, SESSION):
+        store.client.command(f"INSERT INTO {first}")
+    asked = store.rows(OPEN)
+    with changed_view(
+        store, "known_days", lambda sql: sql.replace(")\nGROUP BY dataset", ")\nWHERE throwIf(1)\nGROUP BY dataset")
+    ):
+        assert store.rows(OPEN) == asked
 
 
 @pytest.mark.parametrize("write", [EVENT, SESSION])
