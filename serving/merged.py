@@ -172,8 +172,8 @@ def _filling(database: str, *, pinned: bool = False) -> dict[str, str]:
 
 
 def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
-    """How views know what is published, what is missing, and which speed rows answer."""
-    live, until = ("0", f" WHERE published_at <= {_UNTIL}") if pinned else ("1", "")
+    """How views know what is published, what is missing, and which speed rows answer: of a pinned view none."""
+    live, until = ("0 AND ", f" WHERE published_at <= {_UNTIL}") if pinned else ("", "")
     said = {
         name: f"dictGet('{database}.selection_of', '{name}', published)"
         for name in ("days", "versions", "hot_days", "hot_versions", "places", "bounds", "known")
@@ -181,10 +181,10 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
     unpublished = f"day NOT IN {said['days']}"
     past_cut = f"transform(place, {said['places']}, {said['bounds']}, {_NEVER}) <= reached"
     parts = {
-        "open": f"{live} AND {unpublished}",
-        "late": f"{live} AND late AND {past_cut}",
-        "answers": f"{live} AND ({unpublished} OR (late AND {past_cut}))",
-        "order_answers": f"{live} AND ({unpublished} OR {past_cut})",
+        "open": f"{live}{unpublished}",
+        "late": f"{live}late AND {past_cut}",
+        "answers": f"{live}({unpublished} OR (late AND {past_cut}))",
+        "order_answers": f"{live}({unpublished} OR {past_cut})",
         "speed_version": f"transform(day, {said['days']}, {said['versions']}, toUInt64(0))",
         "selected": f"arrayZip({said['days']}, {said['versions']})",
         "hot": f"arrayZip({said['hot_days']}, {said['hot_versions']})",

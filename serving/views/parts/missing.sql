@@ -4,6 +4,6 @@
         -- no part of the table is left to be read.
         SELECT dictGet('{database}.holes_of', ('days', 'messages', 'partitions', 'kinds'), materialize('{dataset}')) AS found
         FROM speed_beginnings
-        WHERE {is_live} AND {dataset} > {known}
+        WHERE {is_live}{dataset} > {known}
         LIMIT 1
     )
