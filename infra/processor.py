@@ -1,4 +1,4 @@
-"""What numpy had better leave alone on the processor that it runs on.
+"""What numpy and polars had better leave alone on the processor that they run on.
 
 AMD's Zen 4 knows AVX-512, but stores chosen lanes by microcode (vpcompress to memory), and numpy's sorts with AVX-512
 consist of that: by AVX2 they take a fifth of the time there.
@@ -28,3 +28,12 @@ def sort_by_fast_instructions() -> None:
     disabled = disabled_features(_CPU_INFO.read_text()) if _CPU_INFO.exists() else ""
     if disabled:
         os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", disabled)
+
+
+def keep_to_one_thread() -> None:
+    """Tells polars, which has not begun to work, unless the environment says otherwise.
+
+    Frames of a tick are small: a second thread took a tenth off their time, and to hand work over, and to wait for a
+    core that another process has, cost more than that. More cores are for more workers.
+    """
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")

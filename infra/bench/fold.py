@@ -166,7 +166,6 @@ def run_together(size: WorkloadSize, per_tick: int, processes: int) -> dict[str,
     )
     context = multiprocessing.get_context("spawn")
     barrier, found = context.Barrier(processes), context.Queue()
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # one process for each core
     started = [
         context.Process(target=_run_part, args=(share, per_tick, number, processes, barrier, found))
         for number in range(processes)

@@ -1,4 +1,8 @@
-"""What numpy is told to leave alone, by processor."""
+"""What numpy and polars are told to leave alone."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -30,3 +34,11 @@ def test_only_zen_4_does_without_avx_512(vendor: str, family: str, flags: str, d
 
 def test_a_processor_that_is_described_otherwise_is_left_alone() -> None:
     assert disabled_features("Processor\t: ARMv8\n") == ""
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"POLARS_MAX_THREADS": "2"}, 2)], ids=["itself", "told"])
+def test_a_worker_works_in_one_thread_unless_it_is_told_otherwise(given: dict[str, str], threads: int) -> None:
+    said = "import streams, polars; print(polars.thread_pool_size())"
+    around = {name: value for name, value in os.environ.items() if name != "POLARS_MAX_THREADS"}
+    made = subprocess.run([sys.executable, "-c", said], env=around | given, capture_output=True, check=True, timeout=60)
+    assert int(made.stdout) == threads
