@@ -56,7 +56,7 @@ class TickPolicy:
     Second halves begin `finish_interval` after each other; no tick begins while `ahead` records wait for theirs.
     """
 
-    interval: float = 0.2
+    interval: float = 0.15
     finish_interval: float = 0.5
     ahead: int = 100_000
     share: float = 0.8
