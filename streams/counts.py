@@ -12,7 +12,7 @@ from infra.clients.clickhouse import Client, select
 from schemas.frames import EVENT_COLUMNS, empty
 from schemas.products import WINDOW
 from streams.popularity import WINDOW_COLUMNS, WINDOW_KEYS, count_windows
-from streams.restore import below_start, chunks, once
+from streams.restore import below_start, by_keys, of_keys, once
 
 _TABLES = ("events_speed", "batch_events")
 _COUNTED = {
@@ -28,7 +28,8 @@ _COUNTED = {
         "append_time",
     )
 }
-_OF_PRODUCTS = "(tenant_id, product_id) IN %(keys)s AND day IN %(days)s AND log_partition IN %(partitions)s"
+_PRODUCT = ("tenant_id", "product_id")
+_OF_PRODUCTS = f"{of_keys(*_PRODUCT)} AND day IN %(days)s AND log_partition IN %(partitions)s"
 _NEWEST = f"""
 SELECT * REPLACE (toDateTime64(window_start, 3) AS window_start)
 FROM (SELECT {", ".join(WINDOW_COLUMNS)} FROM speed_products FINAL WHERE {{}})
@@ -94,21 +95,18 @@ class Counts:
 
     def _rows(self, windows: pl.DataFrame) -> pl.DataFrame:
         span = _span(windows)
-        parts = [
-            select(self._client, _ROWS, WINDOW_COLUMNS, {"keys": keys, **span})
-            for keys in chunks(windows, ("tenant_id", "product_id"))
-        ]
-        return pl.concat(parts)
+        return pl.concat(
+            by_keys(windows, _PRODUCT, lambda keys: select(self._client, _ROWS, WINDOW_COLUMNS, {**keys, **span}))
+        )
 
     def _counted(self, windows: pl.DataFrame, standings: Mapping[int, Standing]) -> pl.DataFrame:
         """From stored events in time for their day."""
         if not windows.height:
             return empty(WINDOW_COLUMNS)
         parameters = {"horizon": self._horizon_days, **_span(windows)}
-        parts = [
-            once(self._client, _TABLES, _COUNTED, _EVENTS, {"keys": keys, **parameters})
-            for keys in chunks(windows, ("tenant_id", "product_id"))
-        ]
+        parts = by_keys(
+            windows, _PRODUCT, lambda keys: once(self._client, _TABLES, _COUNTED, _EVENTS, {**keys, **parameters})
+        )
         stored = below_start(pl.concat(parts), {partition: each.start for partition, each in standings.items()})
         return count_windows(stored)[0].join(windows, on=WINDOW_KEYS, how="semi").select(*WINDOW_COLUMNS)
 

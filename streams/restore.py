@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -127,10 +127,8 @@ class History:
         """All stored records, below the start of the tick, of the groups of these rows."""
         tenant, entity = group[:2]
         groups = wanted.select(group).unique(maintain_order=True)
-        parts = [
-            once(self._client, tables, columns, f"({tenant}, {entity}) IN %(keys)s", {"keys": keys})
-            for keys in chunks(groups, (tenant, entity))
-        ]
+        where = of_keys(tenant, entity)
+        parts = by_keys(groups, (tenant, entity), lambda keys: once(self._client, tables, columns, where, keys))
         return below_start(pl.concat([empty(columns), *parts]), below).join(groups, on=group, how="semi")
 
     def _hashes(self, tables: tuple[str, ...], entity: str, partitions: Collection[int]) -> Words:
@@ -165,10 +163,28 @@ def once(
     return select(client, f"SELECT * FROM ({union}) LIMIT 1 BY {position}", columns, parameters)
 
 
-def chunks(keys: pl.DataFrame, columns: tuple[str, str]) -> Iterator[list[tuple[str, str]]]:
-    """The distinct keys, no more at a time than one query takes."""
-    for part in keys.select(columns).unique().iter_slices(KEYS_PER_QUERY):
-        yield part.rows()
+def of_keys(tenant: str, entity: str) -> str:
+    """The condition for the keys that `by_keys` gives: it is also true of other pairs of the same tenants and entities.
+
+    Of some 30,000 pairs in a list and more ClickHouse 26.9 looks at each for every block that it reads: that took
+    minutes, where two lists take a second.
+    """
+    return f"{tenant} IN %(tenants)s AND {entity} IN %(entities)s"
+
+
+def by_keys(
+    keys: pl.DataFrame, columns: tuple[str, str], ask: Callable[[Mapping[str, object]], pl.DataFrame]
+) -> list[pl.DataFrame]:
+    """The rows of the distinct keys, and of no others, no more keys at a time than one query takes.
+
+    `ask` gets the parameters of `of_keys`; what it returns has the `columns`, a tenant and an entity.
+    """
+    return [
+        ask({"tenants": part[columns[0]].unique().to_list(), "entities": part[columns[1]].unique().to_list()}).join(
+            part, on=columns, how="semi"
+        )
+        for part in keys.select(columns).unique().iter_slices(KEYS_PER_QUERY)
+    ]
 
 
 def below_start(stored: pl.DataFrame, below: Mapping[int, int]) -> pl.DataFrame:

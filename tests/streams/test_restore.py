@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -117,3 +117,34 @@ def _failing_after(queries: int) -> Callable[..., pl.DataFrame]:
         return real(*args)
 
     return once
+
+
+def test_asked_for_in_parts_each_key_is_found_once_and_no_other_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The condition is true of all pairs of the tenants and the entities that it is given."""
+    monkeypatch.setattr(restore, "KEYS_PER_QUERY", 2)
+    stored = pl.DataFrame(
+        [(tenant, user) for tenant in "ab" for user in "xyz"], schema=["tenant", "user"], orient="row"
+    )
+    keys = pl.DataFrame({"tenant": ["a", "b", "a", "b"], "user": ["x", "y", "z", "y"]})
+
+    def ask(names: Mapping[str, Any]) -> pl.DataFrame:
+        return stored.filter(pl.col("tenant").is_in(names["tenants"]), pl.col("user").is_in(names["entities"]))
+
+    found = pl.concat(restore.by_keys(keys, ("tenant", "user"), ask))
+    assert sorted(found.rows()) == [("a", "x"), ("a", "z"), ("b", "y")]
+
+
+def test_sessions_of_one_name_in_other_tenants_and_epochs_are_not_read_back(store: Store) -> None:
+    _stored(store)
+    rows = [
+        event(n, "2026-03-01 11:00", session="s00", tenant=tenant, append=APPENDED) for n, tenant in enumerate("xy")
+    ]
+    insert(store.client, "events_speed", event_frame(rows).with_columns(day=utc_day("event_time")))
+    wanted = pl.DataFrame([("x", "s00", 1, 0), ("t1", "s07", 1, 1)], schema=list(GROUP), orient="row")
+    wanted = wanted.cast({"log_partition": pl.Int32})
+    found = History(store.client).events(wanted, {0: 1_000, 1: 1_000})
+    assert sorted(found.select("tenant_id", "session_id", "log_offset").rows()) == [
+        ("t1", "s07", 2),
+        ("t1", "s07", 3),
+        ("x", "s00", 0),
+    ]
