@@ -12,14 +12,15 @@ from typing import Any
 import polars as pl
 
 from infra.bench import growth
+from infra.bench.backlog import backlog
 from infra.bench.freshness import freshness
 from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
 from infra.bench.sending import WARM_EVENTS, send
 from infra.clients.clickhouse import connect, select
 from infra.settings import Settings
 
-_RATE_OF_A_WORKER = 30_000
-"""What one worker is given where freshness is measured: beyond it a second one takes half of the partitions."""
+_RATE_OF_A_WORKER = 60_000
+"""What one worker is given where freshness is measured, and can do: beyond it there is a second one."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class SpeedOptions:
     others_seconds: float = 10.0
     rates: tuple[int, ...] = (10_000, 50_000)
     rate_seconds: float = 8.0
-    workers: tuple[int, ...] = (2, 1)
+    workers: tuple[int, ...] = (1, 2)
     groups: tuple[int, ...] = (10_000, 50_000)
     open_sessions: tuple[int, ...] = (10_000, 50_000)
     products: tuple[int, ...] = (1_000, 100_000)
@@ -49,7 +50,7 @@ FULL = SpeedOptions(
     open_visits=200_000,
     others_seconds=30.0,
     rate_seconds=60.0,
-    workers=(2, 1, 4),
+    workers=(1, 2, 4),
     groups=(10_000, 200_000, 1_000_000, 2_000_000),
     open_sessions=(10_000, 2_000_000),
     products=(1_000, 100_000, 1_000_000),
@@ -66,8 +67,10 @@ def speed(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
     together = growth.fold(options.fold_events, options.open_visits, 10_000, cores)
     figures: dict[str, Any] = {"options": asdict(options), "load_average": [os.getloadavg()]}
     figures |= {"fold_on_one_core": alone, "fold": together}
+    waiting = _backlog(options, home, report)
     with stack(home, report) as settings:
-        figures |= _on_servers(settings, options, report)
+        figures |= _on_servers(settings, options, report, waiting["events_per_second"])
+    figures["backlog"] = waiting
     figures["fold_per_second"] = together["events_per_second"]
     figures["growth"] = {
         "workers": figures.pop("by_workers"),
@@ -78,8 +81,18 @@ def speed(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
     return figures
 
 
-def _on_servers(settings: Settings, options: SpeedOptions, report: Report) -> dict[str, Any]:
-    """What takes a broker and a store: the whole function, freshness, and the others."""
+def _backlog(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
+    count = options.workers[0]
+    report(f"a backlog of {options.events} events, {count} worker(s)")
+    with stack(home, report) as settings:
+        return backlog(settings, options.events, options.open_visits, count, seed=3_000)
+
+
+def _on_servers(settings: Settings, options: SpeedOptions, report: Report, waiting: int) -> dict[str, Any]:
+    """What takes a broker and a store: the whole function, freshness, and the others.
+
+    `waiting`: what is done in a second where the generator has ended, as it has beside the others.
+    """
     whole = {}
     for count in options.workers:
         report(f"the whole function, {count} worker(s), {options.events} events")
@@ -87,7 +100,7 @@ def _on_servers(settings: Settings, options: SpeedOptions, report: Report) -> di
         report(json.dumps(whole[count]))
     first = whole[options.workers[0]]
     fresh = _freshness(settings, options, report)
-    others = _others(settings, options, report, first["events_per_second"])
+    others = _others(settings, options, report, first["events_per_second"], waiting)
     return {**first, **fresh, **others, "by_workers": {count: _cost(found) for count, found in whole.items()}}
 
 
@@ -142,8 +155,12 @@ def _bytes(settings: Settings, events: int) -> dict[str, float]:
     return {name: round(size, 1) for name, size in found.items()}
 
 
-def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int) -> dict[str, Any]:
-    """Per-event Faust and Quix Streams on the same topic, one after the other, each for some seconds."""
+def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int, waiting: int) -> dict[str, Any]:
+    """Per-event Faust and Quix Streams on the same topic, one after the other, each for some seconds.
+
+    They read what is there already, and nothing else runs: `ratio_...` is of the whole function on a backlog, and
+    `ratio_..._beside_generator` of the whole function with the generator on the same cores, which they are spared.
+    """
     found: dict[str, Any] = {}
     for name in ("faust", "quix") if options.others_seconds else ():
         report(f"{name}, event by event")
@@ -152,7 +169,8 @@ def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int
             theirs = answer(process, options.others_seconds + 120)
         found[name] = theirs
         rate = theirs["events_per_second"]
-        found[f"ratio_{name}"] = round(ours / rate, 1) if rate else None
+        found[f"ratio_{name}"] = round(waiting / rate, 1) if rate else None
+        found[f"ratio_{name}_beside_generator"] = round(ours / rate, 1) if rate else None
     return found
 
 
