@@ -10,6 +10,7 @@ import polars as pl
 
 from schemas.frames import TIMESTAMP, utc_day
 from schemas.products import COUNTERS, product_events, window_start
+from streams.column import Column
 from streams.index import Flags, Index, Ints, Keys
 from streams.keys import group_keys, take, within
 
@@ -62,9 +63,9 @@ class WindowMemory:
 
     def __init__(self) -> None:
         self._index = Index()
-        self._keys: Keys = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
-        self._figures = np.zeros((0, len(_FIGURES)), np.int64)
-        self._start, self._partition = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._keys = Column(np.uint64), Column(np.uint64)
+        self._figures = Column(np.int64, len(_FIGURES))
+        self._start, self._partition = Column(np.int64), Column(np.int64)
         self._floor: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -73,7 +74,11 @@ class WindowMemory:
     @property
     def bytes(self) -> int:
         """Memory taken."""
-        return self._index.bytes + self._figures.nbytes + 4 * self._start.nbytes
+        return self._index.bytes + sum(column.bytes for column in self._columns)
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        return *self._keys, self._figures, self._start, self._partition
 
     def unknown(self, partitions: Collection[int]) -> list[int]:
         """The partitions of which nothing was read back yet."""
@@ -92,7 +97,7 @@ class WindowMemory:
         floors = np.array([self._floor.get(number, _NO_TIME) for number in range(int(partitions.max(initial=0)) + 1)])
         missing = new.filter(pl.Series((place < 0) & (starts <= floors[partitions]))).select(WINDOW_KEYS)
         figures = new.select(_FIGURES).to_numpy().copy()
-        _add(figures, np.flatnonzero(place >= 0), self._figures[place[place >= 0]])
+        _add(figures, np.flatnonzero(place >= 0), self._figures.values[place[place >= 0]])
         if missing.height:
             stored = fetch(missing)
             known = Index()
@@ -104,37 +109,37 @@ class WindowMemory:
     def take_in(self, change: WindowChange) -> None:
         """Remembers what a written tick counted."""
         old, new = np.flatnonzero(change.place >= 0), np.flatnonzero(change.place < 0)
-        self._figures[change.place[old]] = change.rows.select(_FIGURES).to_numpy()[old]
+        self._figures.values[change.place[old]] = change.rows.select(_FIGURES).to_numpy()[old]
         self._add_windows(change.rows[pl.Series(new)], take(change.keys, new))
 
     def forget(self, partitions: Collection[int]) -> None:
         """Drops the windows of these partitions."""
         for partition in partitions:
             self._floor.pop(partition, None)
-        self._keep(~np.isin(self._partition, list(partitions)))
+        self._keep(~np.isin(self._partition.values, list(partitions)))
 
     def keep_newest(self, windows: int) -> None:
         """Drops the oldest windows until at most so many are left."""
         if windows < len(self):
-            self.raise_floor(int(np.sort(self._start)[-windows - 1]))
+            self.raise_floor(int(np.sort(self._start.values)[-windows - 1]))
 
     def raise_floor(self, start_ms: int) -> None:
         """Drops the windows that start at or before a time."""
         self._floor = {partition: max(floor, start_ms) for partition, floor in self._floor.items()}
-        self._keep(self._start > start_ms)
+        self._keep(self._start.values > start_ms)
 
     def _add_windows(self, rows: pl.DataFrame, keys: Keys) -> None:
         self._index.add(keys, np.arange(len(self), len(self) + rows.height))
-        self._keys = np.append(self._keys[0], keys[0]), np.append(self._keys[1], keys[1])
-        self._figures = np.concatenate([self._figures, rows.select(_FIGURES).to_numpy()])
-        self._start = np.append(self._start, rows["window_start"].dt.timestamp("ms").to_numpy())
-        self._partition = np.append(self._partition, rows["log_partition"].to_numpy())
+        figures, starts = rows.select(_FIGURES).to_numpy(), rows["window_start"].dt.timestamp("ms").to_numpy()
+        added = (*keys, figures, starts, rows["log_partition"].to_numpy())
+        for column, more in zip(self._columns, added, strict=True):
+            column.append(more)
 
     def _keep(self, kept: Flags) -> None:
-        self._keys = take(self._keys, kept)
-        self._figures, self._start, self._partition = self._figures[kept], self._start[kept], self._partition[kept]
+        for column in self._columns:
+            column.keep(kept)
         self._index = Index()
-        self._index.add(self._keys, np.arange(len(self)))
+        self._index.add((self._keys[0].values, self._keys[1].values), np.arange(len(self)))
 
 
 def _window_keys(rows: pl.DataFrame) -> Keys:

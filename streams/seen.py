@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from schemas.distinct import begins, distinct
+from streams.column import Column
 from streams.index import Flags, Index, Ints, Keys, Words
 from streams.keys import group_keys, joined, take, within
 from streams.known import Known, entity_hash
@@ -62,10 +63,9 @@ class Seen:
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
         self.known = Known(identity.filter_bits)
-        none = np.zeros(0, np.uint64)
         self._groups, self._ids = Index(), Index(owners=True)
-        self._keys: Keys = (none, none)
-        self._partition, self._stamp = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._keys = Column(np.uint64), Column(np.uint64)
+        self._partition, self._stamp = Column(np.int64), Column(np.int64)
 
     def __len__(self) -> int:
         return len(self._partition)
@@ -78,7 +78,11 @@ class Seen:
     @property
     def bytes(self) -> int:
         """Memory taken, without the filter of what is stored."""
-        return self._groups.bytes + self._ids.bytes + 4 * self._partition.nbytes
+        return self._groups.bytes + self._ids.bytes + sum(column.bytes for column in self._columns)
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        return *self._keys, self._partition, self._stamp
 
     def judge(self, new: pl.DataFrame, fetch: Callable[[pl.DataFrame], pl.DataFrame]) -> Judged:
         """Tells new records from repeated ones. `fetch` brings all stored records of groups, below the new ones.
@@ -136,33 +140,34 @@ class Seen:
     def take_in(self, news: News, stamp: int) -> None:
         """Remembers what a written tick brought. `stamp` grows with each tick."""
         self._groups.add(news.groups, np.arange(len(self), len(self) + len(news.partitions)))
-        self._keys = joined(self._keys, news.groups)
-        self._partition = np.append(self._partition, news.partitions)
-        self._stamp = np.append(self._stamp, np.full(len(news.partitions), stamp))
-        self._stamp[news.touched] = stamp
+        stamps = np.full(len(news.partitions), stamp)
+        for column, more in zip(self._columns, (*news.groups, news.partitions, stamps), strict=True):
+            column.append(more)
+        self._stamp.values[news.touched] = stamp
         self._ids.add(news.ids, news.offsets, news.owners)
         self.known.add(news.hashes)
 
     def has_any(self, partitions: Collection[int]) -> bool:
         """Whether a group lies in one of these partitions."""
-        return bool(np.isin(self._partition, list(partitions)).any())
+        return bool(np.isin(self._partition.values, list(partitions)).any())
 
     def of_other_partitions(self, partitions: Collection[int]) -> Flags:
         """Which groups do not lie in these partitions."""
-        return ~np.isin(self._partition, list(partitions))
+        return ~np.isin(self._partition.values, list(partitions))
 
     def newest(self, groups: int) -> Flags:
         """Which groups to keep, so that about so many remain: those touched last. Equal age stays or goes together."""
-        limit = np.sort(self._stamp)[-groups - 1] if groups < len(self) else -1
-        answer: Flags = self._stamp > limit
+        limit = np.sort(self._stamp.values)[-groups - 1] if groups < len(self) else -1
+        answer: Flags = self._stamp.values > limit
         return answer
 
     def keep(self, kept: Flags) -> None:
         """Drops the other groups; those kept are numbered anew, in their order."""
         self._ids.keep(kept)
-        self._keys, self._partition, self._stamp = take(self._keys, kept), self._partition[kept], self._stamp[kept]
+        for column in self._columns:
+            column.keep(kept)
         self._groups = Index()
-        self._groups.add(self._keys, np.arange(len(self)))
+        self._groups.add((self._keys[0].values, self._keys[1].values), np.arange(len(self)))
 
 
 def numbered(keys: Keys) -> tuple[Ints, Ints]:

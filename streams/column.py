@@ -1,0 +1,45 @@
+"""A column of numbers that grows: what is appended costs what it has, however long the column is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_LEAST = 1 << 12
+
+
+class Column:
+    """Numbers of one type, or rows of `width` numbers, in memory that is doubled when it is full."""
+
+    def __init__(self, dtype: type[np.generic], *width: int) -> None:
+        self._room, self._length = np.empty((_LEAST, *width), dtype), 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def values(self) -> np.ndarray:
+        """All of them, to be read or written in place until more are appended."""
+        return self._room[: self._length]
+
+    @property
+    def bytes(self) -> int:
+        """Memory taken."""
+        return self._room.nbytes
+
+    def append(self, more: np.ndarray) -> None:
+        """Adds numbers at the end."""
+        end = self._length + len(more)
+        if end > len(self._room):
+            self._replace(self.values, 2 * end)
+        self._room[self._length : end] = more
+        self._length = end
+
+    def keep(self, kept: np.ndarray) -> None:
+        """Drops the others."""
+        left = self.values[kept]
+        self._replace(left, max(_LEAST, len(left)))
+
+    def _replace(self, values: np.ndarray, size: int) -> None:
+        room = np.empty((size, *self._room.shape[1:]), self._room.dtype)
+        room[: len(values)] = values
+        self._room, self._length = room, len(values)
