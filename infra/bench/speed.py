@@ -15,7 +15,7 @@ from infra.bench import growth
 from infra.bench.backlog import backlog
 from infra.bench.freshness import freshness
 from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
-from infra.bench.sending import WARM_EVENTS, send
+from infra.bench.sending import WARM_EVENTS, count_applied, send
 from infra.clients.clickhouse import connect, select
 from infra.settings import Settings
 
@@ -27,9 +27,10 @@ _RATE_OF_A_WORKER = 60_000
 class SpeedOptions:
     """Sizes. `events` go through the whole function; `fold_events` through the fold alone; `others_seconds` bounds each
     of the apps that are compared (0 leaves them out); `rates` are the steady loads under which freshness is measured,
-    for `rate_seconds` each; `groups` and `products` are the sizes of memory and catalogue whose costs are compared,
-    over `growth_events` each, or eight for each group, in the fold alone; `open_sessions` are the same for the whole
-    function. What is done in a second is that of the first of `workers`."""
+    for `rate_seconds` each, in a store of its own and in the one that has all `events`; `groups` and `products` are the
+    sizes of memory and catalogue whose costs are compared, over `growth_events` each, or eight for each group, in the
+    fold alone; `open_sessions` are the same for the whole function. What is done in a second is that of the first of
+    `workers`."""
 
     events: int = 1_000_000
     fold_events: int = 500_000
@@ -71,6 +72,7 @@ def speed(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
     with stack(home, report) as settings:
         figures |= _on_servers(settings, options, report, waiting["events_per_second"])
     figures["backlog"] = waiting
+    figures |= _fresh(options, home, report)
     figures["fold_per_second"] = together["events_per_second"]
     figures["growth"] = {
         "workers": figures.pop("by_workers"),
@@ -99,9 +101,10 @@ def _on_servers(settings: Settings, options: SpeedOptions, report: Report, waiti
         whole[count] = _whole(settings, options, count)
         report(json.dumps(whole[count]))
     first = whole[options.workers[0]]
-    fresh = _freshness(settings, options, report)
+    full = {str(rate): _freshness(settings, options, rate, report) for rate in options.rates}
     others = _others(settings, options, report, first["events_per_second"], waiting)
-    return {**first, **fresh, **others, "by_workers": {count: _cost(found) for count, found in whole.items()}}
+    costs = {count: _cost(found) for count, found in whole.items()}
+    return {**first, **others, "freshness_in_full_store": full, "by_workers": costs}
 
 
 def _cost(whole: dict[str, Any]) -> dict[str, Any]:
@@ -174,15 +177,21 @@ def _others(settings: Settings, options: SpeedOptions, report: Report, ours: int
     return found
 
 
-def _freshness(settings: Settings, options: SpeedOptions, report: Report) -> dict[str, Any]:
-    """Workers that have read back what is open, and have nothing left to do, are given each rate."""
+def _fresh(options: SpeedOptions, home: Path, report: Report) -> dict[str, Any]:
+    """Each rate in a store of its own: what is stored, and open, then follows from the rate alone."""
     found: dict[str, Any] = {}
-    client = connect(settings.clickhouse)
     for rate in options.rates:
-        count = -(-rate // _RATE_OF_A_WORKER)
-        report(f"freshness at {rate} events/s, {count} worker(s)")
-        with workers(settings, count) as running:
-            send(settings, client, running, WARM_EVENTS, options.open_visits, seed=1_000 + rate)
-            found[str(rate)] = {**freshness(settings, rate, options.rate_seconds), "workers": count}
-    p99 = {rate: measured["p99_ms"] for rate, measured in found.items()}
-    return {"freshness": found, "freshness_p99_ms": p99}
+        with stack(home, report) as settings:
+            found[str(rate)] = _freshness(settings, options, rate, report)
+    return {"freshness": found, "freshness_p99_ms": {rate: each["p99_ms"] for rate, each in found.items()}}
+
+
+def _freshness(settings: Settings, options: SpeedOptions, rate: int, report: Report) -> dict[str, Any]:
+    """Workers that have read back what is open, and have nothing left to do, are given the rate."""
+    count = -(-rate // _RATE_OF_A_WORKER)
+    report(f"freshness at {rate} events/s, {count} worker(s)")
+    client = connect(settings.clickhouse)
+    with workers(settings, count) as running:
+        send(settings, client, running, WARM_EVENTS, options.open_visits, seed=1_000 + rate)
+        stored = count_applied(client)
+        return {**freshness(settings, rate, options.rate_seconds), "workers": count, "stored_before": stored}
