@@ -8,10 +8,11 @@ from unittest import mock
 
 import polars as pl
 
+from infra.clients.clickhouse import Client
+from schemas.frames import empty
 from streams import restore
 from streams.app import Wiring
 from streams.ledger import Ledger
-from streams.restore import History
 from streams.transport import SliceConsumer
 
 
@@ -27,8 +28,8 @@ def _ack_before_write() -> None:
         self.written(item, generation)
         return taken
 
-    _replace(Ledger, "delivered", at_once)
-    _replace(Wiring, "applied", not_asked)
+    _replace(Ledger, Ledger.delivered, at_once)
+    _replace(Wiring, Wiring.applied, not_asked)
 
 
 def _restart_at_end() -> None:
@@ -43,25 +44,26 @@ def _restart_at_end() -> None:
         with no_commit, mock.patch.object(self, "earliest_offsets", self.highwaters):
             await perform_seek(self)
 
-    _replace(SliceConsumer, "perform_seek", at_end)
+    _replace(SliceConsumer, SliceConsumer.perform_seek, at_end)
 
 
 def _no_fetch_back() -> None:
     """What memory lacks is taken to be nothing."""
 
-    def nothing(_self: History, _tables: Any, columns: Mapping[str, pl.DataType], *_: Any) -> pl.DataFrame:
-        return pl.DataFrame(schema=dict(columns))
+    def nothing(_client: Client, _tables: Any, columns: Mapping[str, pl.DataType], *_: Any) -> pl.DataFrame:
+        return empty(columns)
 
-    _replace(History, "_read", nothing)
+    _replace(restore, restore.once, nothing)
 
 
 def _believe_everything() -> None:
     """Stored events count for the state wherever they lie in the log."""
-    _replace(restore, "_below", lambda stored, _below: stored)
+    _replace(restore, restore.below_start, lambda stored, _below: stored)
 
 
-def _replace(owner: Any, name: str, with_what: Any) -> None:
-    mock.patch.object(owner, name, with_what).start()
+def _replace(owner: Any, what: Callable[..., Any], with_what: Any) -> None:
+    """`what` is named by itself, not by a text, which would outlive it."""
+    mock.patch.object(owner, what.__name__, with_what).start()
 
 
 SABOTAGES: Mapping[str, Callable[[], None]] = {
