@@ -21,9 +21,7 @@ def backlog(settings: Settings, events: int, open_visits: int, count: int, seed:
         made = generated(generator, events)
     before = count_applied(client)
     with workers(settings, count) as running:
-        wait_applied(settings, client, before + 1, running)
-        first, began = count_applied(client), time.monotonic()
-        wait_applied(settings, client, before + made["events"], running)
+        first, began = wait_applied(settings, client, before + 1, running), time.monotonic()
+        events = wait_applied(settings, client, before + made["events"], running) - first
         seconds = time.monotonic() - began
-    measured = before + made["events"] - first
-    return {"workers": count, "events": measured, "events_per_second": round(measured / seconds)}
+    return {"workers": count, "events": events, "events_per_second": round(events / seconds)}
