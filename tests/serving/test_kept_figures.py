@@ -103,9 +103,7 @@ OPEN_STATES = f"WITH '' AS published SELECT state FROM {open_states()} WHERE day
 
 def test_days_that_are_kept_are_not_made_as_well(store: Store) -> None:
     """They cannot be made here once they are kept."""
-    store.clear()
-    for first in (EVENT, SESSION):
-        store.client.command(f"INSERT INTO {first}")
+    _open_day(store)
     asked = store.rows(OPEN)
     with changed_view(
         store, "known_days", lambda sql: sql.replace(")\nGROUP BY dataset", ")\nWHERE throwIf(1)\nGROUP BY dataset")
@@ -115,9 +113,7 @@ def test_days_that_are_kept_are_not_made_as_well(store: Store) -> None:
 
 @pytest.mark.parametrize("write", [EVENT, SESSION])
 def test_the_state_of_an_open_day_tells_of_each_part_of_it(store: Store, write: str) -> None:
-    store.clear()
-    for first in (EVENT, SESSION):
-        store.client.command(f"INSERT INTO {first}")
+    _open_day(store)
     before = store.rows(OPEN_STATES)
     store.client.command(f"INSERT INTO {write.replace('03-01', '03-03')}")
     assert store.rows(OPEN_STATES) == before
@@ -127,9 +123,7 @@ def test_the_state_of_an_open_day_tells_of_each_part_of_it(store: Store, write: 
 
 def test_figures_of_an_open_day_are_made_once_for_a_state(store: Store) -> None:
     """When another part has come, what was made is not looked at: here nothing can be made by then."""
-    store.clear()
-    for first in (EVENT, SESSION):
-        store.client.command(f"INSERT INTO {first}")
+    _open_day(store)
     asked = store.rows(OPEN)
     with changed_view(
         store, "open_figures", lambda sql: sql.replace("GROUP BY day\nSETTINGS", "WHERE 0 GROUP BY day\nSETTINGS")
@@ -146,6 +140,12 @@ def test_figures_of_an_open_day_that_are_not_kept_are_made(store: Store) -> None
         store, "open_days", lambda sql: sql.replace("(day, state)) AS kept", "(day, state + 1)) AS kept")
     ):
         scenarios.state_of_open_days(scenarios.History(store))
+
+
+def _open_day(store: Store) -> None:
+    store.clear()
+    for first in (EVENT, SESSION):
+        store.client.command(f"INSERT INTO {first}")
 
 
 def _not_kept(store: Store) -> AbstractContextManager[object]:
