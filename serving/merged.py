@@ -72,11 +72,8 @@ STATE = "speed_state.2.2[indexOf(speed_state.2.1, day)] + speed_state.3"
 SELECTION = "sipHash64(published)"
 """A number for which selection it is that a view reads."""
 
-_KNOWN_DAYS = (
-    ",\n        dictGetOrDefault('{database}.known_days_kept', ('days', 'rows'), situation,"
-    " dictGet('{database}.known_days_now', ('days', 'rows'), tuple(materialize('events')))) AS known"
-)
-"""The days that are kept under the situation; where there are none, the engine makes what stands in their place."""
+_SITUATION = "sum(DISTINCT sipHash64(if(endsWith(partition, 'false)'), partition, concat(name, hash_of_all_files))))"
+"""A number for all that kept days rest on, of the rows of `parts/situation.sql`."""
 
 _NEVER = (1 << 64) - 1
 """Past every offset: the bound where there is none."""
@@ -118,7 +115,7 @@ def statements(database: str = "rivermeet") -> list[tuple[str, str]]:
 
 def situation(database: str = "rivermeet") -> str:
     """A query for one number, another one whenever anything has changed that kept days rest on."""
-    return _situation(database)
+    return f"SELECT {_SITUATION} AS situation FROM {_situation(database)}"
 
 
 def open_states(database: str = "rivermeet") -> str:
@@ -126,9 +123,8 @@ def open_states(database: str = "rivermeet") -> str:
     return _fill(_read("parts/open_states"), {"database": database, "selection": SELECTION}).rstrip()
 
 
-def _situation(database: str, beside: str = "") -> str:
-    """A query for the situation, and for what is looked up under it."""
-    return _fill(_read("parts/situation"), {"of_situation": beside, "database": database}).strip()
+def _situation(database: str) -> str:
+    return _fill(_read("parts/situation"), {"database": database}).rstrip()
 
 
 def _create(name: str, filling: dict[str, str], view: str = "") -> str:
@@ -192,7 +188,8 @@ def _publication_parts(database: str, pinned: bool) -> dict[str, str]:
         "hole_rows": "arrayJoin(arrayZip(found.1, found.3, found.4, found.2))",
         "speed_state": _fill(_read("parts/speed_state"), {"database": database}).rstrip(),
         "situation": situation(database),
-        "known_days": _situation(database, _KNOWN_DAYS),
+        "situation_number": _SITUATION,
+        "situation_parts": _situation(database),
         "state": STATE,
         "open_days": f"arrayFilter(day -> NOT has({said['days']}, day), states.1)",
         "open_states": open_states(database),

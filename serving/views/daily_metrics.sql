@@ -12,7 +12,10 @@ SELECT
     row.4 AS late_groups
 FROM
 (
-    {known_days}
+    SELECT
+        {situation_number} AS situation,
+        dictGetOrDefault('{database}.known_days_kept', ('days', 'rows'), situation, dictGet('{database}.known_days_now', ('days', 'rows'), tuple(materialize('events')))) AS known
+    FROM {situation_parts}
 )
 ARRAY JOIN known.1 AS day, known.2 AS rows
 ARRAY JOIN CAST(

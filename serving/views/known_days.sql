@@ -3,9 +3,7 @@
 -- is no answer for the day. What was made under a situation holds for as long as the situation is the same: whoever asks has
 -- read the situation before anything is read here.
 WITH
-(
-    {situation}
-) AS situation,
+({situation}) AS situation,
 {events_published},
 (SELECT groupArray(found) FROM {events_missing}) AS missing,
 {speed_state}
