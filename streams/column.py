@@ -1,4 +1,4 @@
-"""A column of numbers that grows: what is appended costs what it has, however long the column is."""
+"""Columns of numbers that grow: what is appended costs what it has, however long they are."""
 
 from __future__ import annotations
 
@@ -43,3 +43,25 @@ class Column:
         room = np.empty((size, *self._room.shape[1:]), self._room.dtype)
         room[: len(values)] = values
         self._room, self._length = room, len(values)
+
+
+class Columns:
+    """Columns side by side, which have a number, or numbers, of each row."""
+
+    def __init__(self, *columns: Column) -> None:
+        self._columns = columns
+
+    @property
+    def bytes(self) -> int:
+        """Memory taken."""
+        return sum(column.bytes for column in self._columns)
+
+    def append(self, *more: np.ndarray) -> None:
+        """Adds rows at the end: what each column has of them."""
+        for column, values in zip(self._columns, more, strict=True):
+            column.append(values)
+
+    def keep(self, kept: np.ndarray) -> None:
+        """Drops the other rows."""
+        for column in self._columns:
+            column.keep(kept)

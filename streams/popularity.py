@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.frames import TIMESTAMP, utc_day
 from schemas.products import COUNTERS, product_events, window_start
-from streams.column import Column
+from streams.column import Column, Columns
 from streams.index import Flags, Index, Ints, Keys
 from streams.keys import group_keys, take, within
 
@@ -66,6 +66,7 @@ class WindowMemory:
         self._keys = Column(np.uint64), Column(np.uint64)
         self._figures = Column(np.int64, len(_FIGURES))
         self._start, self._partition = Column(np.int64), Column(np.int64)
+        self._columns = Columns(*self._keys, self._figures, self._start, self._partition)
         self._floor: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -74,11 +75,7 @@ class WindowMemory:
     @property
     def bytes(self) -> int:
         """Memory taken."""
-        return self._index.bytes + sum(column.bytes for column in self._columns)
-
-    @property
-    def _columns(self) -> tuple[Column, ...]:
-        return *self._keys, self._figures, self._start, self._partition
+        return self._index.bytes + self._columns.bytes
 
     def unknown(self, partitions: Collection[int]) -> list[int]:
         """The partitions of which nothing was read back yet."""
@@ -131,13 +128,10 @@ class WindowMemory:
     def _add_windows(self, rows: pl.DataFrame, keys: Keys) -> None:
         self._index.add(keys, np.arange(len(self), len(self) + rows.height))
         figures, starts = rows.select(_FIGURES).to_numpy(), rows["window_start"].dt.timestamp("ms").to_numpy()
-        added = (*keys, figures, starts, rows["log_partition"].to_numpy())
-        for column, more in zip(self._columns, added, strict=True):
-            column.append(more)
+        self._columns.append(*keys, figures, starts, rows["log_partition"].to_numpy())
 
     def _keep(self, kept: Flags) -> None:
-        for column in self._columns:
-            column.keep(kept)
+        self._columns.keep(kept)
         self._index = Index()
         self._index.add((self._keys[0].values, self._keys[1].values), np.arange(len(self)))
 

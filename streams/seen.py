@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from schemas.distinct import begins, distinct
-from streams.column import Column
+from streams.column import Column, Columns
 from streams.index import Flags, Index, Ints, Keys, Words
 from streams.keys import group_keys, joined, take, within
 from streams.known import Known, entity_hash
@@ -66,6 +66,7 @@ class Seen:
         self._groups, self._ids = Index(), Index(owners=True)
         self._keys = Column(np.uint64), Column(np.uint64)
         self._partition, self._stamp = Column(np.int64), Column(np.int64)
+        self._columns = Columns(*self._keys, self._partition, self._stamp)
 
     def __len__(self) -> int:
         return len(self._partition)
@@ -78,11 +79,7 @@ class Seen:
     @property
     def bytes(self) -> int:
         """Memory taken, without the filter of what is stored."""
-        return self._groups.bytes + self._ids.bytes + sum(column.bytes for column in self._columns)
-
-    @property
-    def _columns(self) -> tuple[Column, ...]:
-        return *self._keys, self._partition, self._stamp
+        return self._groups.bytes + self._ids.bytes + self._columns.bytes
 
     def judge(self, new: pl.DataFrame, fetch: Callable[[pl.DataFrame], pl.DataFrame]) -> Judged:
         """Tells new records from repeated ones. `fetch` brings all stored records of groups, below the new ones.
@@ -140,9 +137,7 @@ class Seen:
     def take_in(self, news: News, stamp: int) -> None:
         """Remembers what a written tick brought. `stamp` grows with each tick."""
         self._groups.add(news.groups, np.arange(len(self), len(self) + len(news.partitions)))
-        stamps = np.full(len(news.partitions), stamp)
-        for column, more in zip(self._columns, (*news.groups, news.partitions, stamps), strict=True):
-            column.append(more)
+        self._columns.append(*news.groups, news.partitions, np.full(len(news.partitions), stamp))
         self._stamp.values[news.touched] = stamp
         self._ids.add(news.ids, news.offsets, news.owners)
         self.known.add(news.hashes)
@@ -164,8 +159,7 @@ class Seen:
     def keep(self, kept: Flags) -> None:
         """Drops the other groups; those kept are numbered anew, in their order."""
         self._ids.keep(kept)
-        for column in self._columns:
-            column.keep(kept)
+        self._columns.keep(kept)
         self._groups = Index()
         self._groups.add((self._keys[0].values, self._keys[1].values), np.arange(len(self)))
 
