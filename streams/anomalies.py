@@ -26,6 +26,7 @@ from streams.known import HASH_SQL
 from streams.people import People, Told
 from streams.raised import Raised
 from streams.records import TRANSACTIONS, USER_EVENTS, Range
+from streams.restore import by_keys, of_keys
 
 _KEYS_PER_QUERY = 5_000
 _RECENT = 500_000
@@ -44,7 +45,7 @@ _OF_ORDERS = (
 )
 _ORDER_TABLES = ("orders_speed", "orders_cold", "batch_orders")
 _PURCHASES = " UNION ALL ".join(
-    f"SELECT {', '.join(purchases.PURCHASE_COLUMNS)} {_OF_ORDERS.format(table, '(tenant_id, user_id) IN %(keys)s')}"
+    f"SELECT {', '.join(purchases.PURCHASE_COLUMNS)} {_OF_ORDERS.format(table, of_keys(*addresses.PERSON))}"
     for table in _ORDER_TABLES
 )
 _USER = HASH_SQL.format(tenant="tenant_id", entity="user_id")
@@ -56,7 +57,7 @@ _SIGHTED = {name: addresses.SIGHTING_COLUMNS[name] for name in (*addresses.PERSO
 _PLACE = (*addresses.PERSON, "ip", "timestamp")
 """One sighting of a user at an address and time says as much as all of them."""
 _SIGHTINGS = (
-    f"SELECT {', '.join(_SIGHTED)} FROM speed_sightings WHERE (tenant_id, user_id) IN %(keys)s"
+    f"SELECT {', '.join(_SIGHTED)} FROM speed_sightings WHERE {of_keys(*addresses.PERSON)}"
     f" LIMIT 1 BY {', '.join(_PLACE)}"
 )
 _SIGHTED_USERS = f"SELECT DISTINCT {_USER} AS hash FROM speed_sightings"
@@ -194,10 +195,12 @@ class Anomalies:
         self, people: pl.DataFrame, sql: str, columns: Mapping[str, pl.DataType], **parameters: int
     ) -> pl.DataFrame:
         """Stored rows of users."""
-        parts = [
-            select(self._client, sql, columns, {"keys": part.rows(), **parameters})
-            for part in people.iter_slices(_KEYS_PER_QUERY)
-        ]
+        parts = by_keys(
+            people,
+            addresses.PERSON,
+            lambda keys: select(self._client, sql, columns, {**keys, **parameters}),
+            _KEYS_PER_QUERY,
+        )
         return pl.concat([empty(columns), *parts])
 
 

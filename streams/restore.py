@@ -173,9 +173,12 @@ def of_keys(tenant: str, entity: str) -> str:
 
 
 def by_keys(
-    keys: pl.DataFrame, columns: tuple[str, str], ask: Callable[[Mapping[str, object]], pl.DataFrame]
+    keys: pl.DataFrame,
+    columns: tuple[str, str],
+    ask: Callable[[Mapping[str, object]], pl.DataFrame],
+    at_once: int = KEYS_PER_QUERY,
 ) -> list[pl.DataFrame]:
-    """The rows of the distinct keys, and of no others, no more keys at a time than one query takes.
+    """The rows of the distinct keys, and of no others, `at_once` keys in a query.
 
     `ask` gets the parameters of `of_keys`; what it returns has the `columns`, a tenant and an entity.
     """
@@ -183,7 +186,7 @@ def by_keys(
         ask({"tenants": part[columns[0]].unique().to_list(), "entities": part[columns[1]].unique().to_list()}).join(
             part, on=columns, how="semi"
         )
-        for part in keys.select(columns).unique().iter_slices(KEYS_PER_QUERY)
+        for part in keys.select(columns).unique().iter_slices(at_once)
     ]
 
 

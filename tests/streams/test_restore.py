@@ -119,9 +119,8 @@ def _failing_after(queries: int) -> Callable[..., pl.DataFrame]:
     return once
 
 
-def test_asked_for_in_parts_each_key_is_found_once_and_no_other_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asked_for_in_parts_each_key_is_found_once_and_no_other_pair() -> None:
     """The condition is true of all pairs of the tenants and the entities that it is given."""
-    monkeypatch.setattr(restore, "KEYS_PER_QUERY", 2)
     stored = pl.DataFrame(
         [(tenant, user) for tenant in "ab" for user in "xyz"], schema=["tenant", "user"], orient="row"
     )
@@ -130,7 +129,7 @@ def test_asked_for_in_parts_each_key_is_found_once_and_no_other_pair(monkeypatch
     def ask(names: Mapping[str, Any]) -> pl.DataFrame:
         return stored.filter(pl.col("tenant").is_in(names["tenants"]), pl.col("user").is_in(names["entities"]))
 
-    found = pl.concat(restore.by_keys(keys, ("tenant", "user"), ask))
+    found = pl.concat(restore.by_keys(keys, ("tenant", "user"), ask, at_once=2))
     assert sorted(found.rows()) == [("a", "x"), ("a", "z"), ("b", "y")]
 
 
