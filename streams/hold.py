@@ -42,8 +42,8 @@ class TransportOptions:
     answer has a price of its own. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
 
     limits: SliceLimits = field(default_factory=SliceLimits)
-    fetch_wait: float = 0.05
-    fetch_bytes: int = 64 << 10
+    fetch_wait: float = 0.1
+    fetch_bytes: int = 2 << 20
     commit_timeout: float = 5.0
     settle: float = 5.0
 
