@@ -56,9 +56,9 @@ class NoOutputs:
         """There is nothing to wait for."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Begun:
-    """A tick whose facts are stored; the rows of its sessions are still being written."""
+    """A tick whose facts are stored; the rows of its sessions are still being written, or again where that failed."""
 
     facts: Facts
     writing: Writing
@@ -113,7 +113,9 @@ class Engine:
         steps = self.derivation.steps(joined([tick.facts for tick in ticks]))
         self._send(self._write_second(next(steps)))
         for tick in ticks:
-            self._send(self._write_second(sessions_of(tick.facts)) if tick.writing.failed() else tick.writing)
+            if tick.writing.failed():
+                tick.writing = self._write_second(sessions_of(tick.facts))
+            self._send(tick.writing)
         with self.stages("topics"):
             self._outputs.confirm()
         self._write_second(next(steps)).end()
