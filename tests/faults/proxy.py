@@ -42,6 +42,7 @@ class Proxy:
         self.in_flight: Callable[[str], None] | None = None
         self._held_table = ""
         self._held, self._release = threading.Event(), threading.Event()
+        self._held_is_lost = False
         self._lock = threading.Lock()
         self._server = _Listener(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -71,6 +72,7 @@ class Proxy:
         """Keep back the next insert into this table, until `release`."""
         self._held.clear()
         self._release.clear()
+        self._held_is_lost = False
         self._held_table = table
 
     def swallow(self, table: str) -> None:
@@ -85,6 +87,11 @@ class Proxy:
         """Let go what is held, and hold nothing more."""
         self._held_table = ""
         self._release.set()
+
+    def lose_held(self) -> None:
+        """The store never hears of what is held; nothing more is held."""
+        self._held_is_lost = True
+        self.release()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -114,6 +121,9 @@ class Proxy:
             self._held_table = ""
             self._held.set()
             self._release.wait(HOLD_SECONDS)
+            if self._held_is_lost:
+                self._drop(request)
+                return
         if table and self.in_flight is not None:
             self.in_flight(table)
         if table in self.swallowed:

@@ -21,7 +21,7 @@ RECORDS = 900
 SECONDS = 20.0
 KEPT_TWICE = (
     (") ENGINE", ", `copy` UInt64 DEFAULT rand64()) ENGINE"),
-    ("log_partition, log_offset)", "log_partition, log_offset, copy)"),
+    ("log_partition, log_offset, day)", "log_partition, log_offset, day, copy)"),
 )
 """A key that no two inserts share."""
 
@@ -40,7 +40,7 @@ def crash(stage: Stage) -> None:
         worker.proxy.wait_held()
     for worker in workers:
         stage.kill(worker)
-        worker.proxy.release()
+        worker.proxy.lose_held()
     stage.load.send(plan[2 * RECORDS // 3 :])
     for worker in workers:
         worker.start()
