@@ -26,8 +26,9 @@ def print_json(document: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table for people; cells are shown as they are."""
-    output.print(_table(columns, rows))
+    """A table for people; cells are shown as they are, and folded only where a terminal is too narrow."""
+    console = output if output.is_terminal else Console(highlight=False, width=_ANY_WIDTH)
+    console.print(_table(columns, rows))
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SUITE = "tests/faults"
+_WORDS = 60
+"""Characters of a result, or of a note, that a table shows; all are in the JSON document."""
 COLUMNS = ("fault", "result", "records", "faults", "replayed", "recovery s", "memory MiB", "seconds", "notes")
 
 
@@ -101,4 +103,10 @@ def _show(found: Sequence[dict[str, Any]]) -> None:
 
 def _row(line: dict[str, Any]) -> tuple[object, ...]:
     names = ("fault", "result", "records", "faults", "replayed", "recovery", "memory", "seconds")
-    return (*(line[name] for name in names), "; ".join(f"{name}: {value}" for name, value in line["notes"].items()))
+    told = "; ".join(f"{name}: {value}" for name, value in line["notes"].items())
+    return (*(_words(line[name]) for name in names), _words(told))
+
+
+def _words(value: object) -> str:
+    """In one line, and no longer than a table has room for."""
+    return " ".join(str(value).split())[:_WORDS]

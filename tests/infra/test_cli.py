@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from infra.cli import _output, build
+from infra.cli import _output, build, faults
 
 COMMANDS = ["airflow", "doctor", "down", "faults", "fetch", "logs", "prepare", "sql", "status", "up"]
 HEAVY = ["airflow", "cassandra", "chdb", "clickhouse_connect", "confluent_kafka", "faust", "feast", "pandas", "polars"]
@@ -155,3 +155,18 @@ def test_rows_too_wide_for_the_terminal_are_shown_one_by_one(
         "",
         "no rows of",
     ]
+
+
+def test_tables_are_not_folded_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    _output.print_table(("name", "meaning"), [("sessions", "begins " * 30)])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_fault_is_one_line_whatever_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    line = dict.fromkeys(("records", "faults", "replayed", "recovery", "memory", "seconds", "seed"), 1)
+    found = {"fault": "F1-kill", "result": "seen, I3:\n" + "want " * 50, "ok": True, "notes": {"a": "b" * 200}}
+    faults._show([line | found])
+    _, shown, told = capsys.readouterr().out.splitlines()
+    assert shown.split()[:5] == ["F1-kill", "seen,", "I3:", "want", "want"]
+    assert len(shown) < 300
+    assert told == "all 1 passed (seed 1)"
