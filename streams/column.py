@@ -30,19 +30,19 @@ class Column:
         """Adds numbers at the end."""
         end = self._length + len(more)
         if end > len(self._room):
-            self._replace(self.values, 2 * end)
+            self._grow(2 * end)
         self._room[self._length : end] = more
         self._length = end
 
     def keep(self, kept: np.ndarray) -> None:
         """Drops the others."""
-        left = self.values[kept]
-        self._replace(left, max(_LEAST, len(left)))
+        self._room = self.values[kept]
+        self._length = len(self._room)
 
-    def _replace(self, values: np.ndarray, size: int) -> None:
+    def _grow(self, size: int) -> None:
         room = np.empty((size, *self._room.shape[1:]), self._room.dtype)
-        room[: len(values)] = values
-        self._room, self._length = room, len(values)
+        room[: self._length] = self.values
+        self._room = room
 
 
 class Columns:
