@@ -57,7 +57,7 @@ class People:
         strangers = new.select(PERSON)[pl.Series(unknown)]
         hashes = entity_hash(strangers["tenant_id"], strangers["user_id"])
         stored = strangers.filter(pl.Series(self.known.may_hold(hashes)))
-        fetched = fetch(stored.unique()) if stored.height else new.clear()
+        fetched = fetch(stored) if stored.height else new.clear()
         names = joined(take(keys, unknown), _keys(fetched))
         number, first = numbered(names)
         number += len(self._users)
