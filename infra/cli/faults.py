@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SUITE = "tests/faults"
 _WORDS = 60
-"""Characters of a result, or of a note, that a table shows; all are in the JSON document."""
+"""Characters of a result, or of a note, that a table shows; the JSON document has more of them."""
 COLUMNS = ("fault", "result", "records", "faults", "replayed", "recovery s", "memory MiB", "seconds", "notes")
 
 
