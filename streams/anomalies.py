@@ -20,13 +20,14 @@ from schemas.frames import POSITION, SIGHTED_COLUMNS, empty, milliseconds
 from schemas.topics import USER_SIGHTINGS
 from streams import traffic
 from streams.facts import Facts
-from streams.index import Keys, Recent
+from streams.index import Recent
 from streams.keys import group_keys, within
 from streams.known import HASH_SQL
 from streams.people import People, Told
 from streams.raised import Raised
 from streams.records import TRANSACTIONS, USER_EVENTS, Range
 from streams.restore import by_keys, of_keys
+from streams.table import Keys
 
 _KEYS_PER_QUERY = 5_000
 _RECENT = 500_000

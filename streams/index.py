@@ -1,40 +1,29 @@
-"""A hash table of numbers in numpy: looked up and filled by whole columns, at a cost that does not follow its size."""
+"""Numbers by key, in hash tables that grow while they are used: no tick pays for all that the memory holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-Flags = npt.NDArray[np.bool_]
-Entries = npt.NDArray[np.complex128]
-Keys = tuple[Words, Words]
-"""Two independent hashes of each key."""
+from streams.table import Flags, Ints, Keys, Table, entries_of
 
-_VALUE_BITS = np.uint64(48)
-_VALUE = np.uint64((1 << 48) - 1)
-_ENTRY = np.complex128
-"""Two words that are moved as one."""
-_EMPTY = np.uint64(0)
-_ONE = np.uint64(1)
-"""Added to the numbers, so that no entry is like an empty one: memory that is new is zeros already."""
 _MOST_FULL = 0.6
 _LEAST = 1 << 12
-_PART = 1 << 14
+_PLACES_PER_KEY = 4
+"""How many places of the table before are copied for a key that is added: all, long before it has to grow again."""
+_NO_OWNERS = np.zeros(0, np.int32)
 
 
 class Index:
-    """Key -> a number below 2^48 - 1. Open addressing; a key is known by 80 bits of its hashes.
+    """Key -> a number below 2^48 - 1. With `owners` each key also names an owner, a number, by which keys are dropped.
 
-    With `owners` each entry also names an owner (a number), by which entries can be dropped.
+    When the table is full, one twice as large takes its place, and what it held moves there bit by bit as keys come.
     """
 
     def __init__(self, owners: bool = False) -> None:
         self._with_owners = owners
-        self._clear(_LEAST)
+        self._table, self._used = Table(_LEAST, owners), 0
+        self._before: Table | None = None
+        self._moved = 0
 
     def __len__(self) -> int:
         return self._used
@@ -42,75 +31,49 @@ class Index:
     @property
     def bytes(self) -> int:
         """Memory taken."""
-        return self._table.nbytes + self._owners.nbytes
+        return self._table.bytes + (self._before.bytes if self._before is not None else 0)
 
     def find(self, keys: Keys) -> Ints:
         """The number of each key, -1 where there is none."""
-        first, second = keys
-        check = second >> _VALUE_BITS
-        found = np.full(len(first), -1, np.int64)
-        place = (first & self._mask).astype(np.int64)
-        waiting = np.arange(len(first))
-        while len(waiting):
-            entry = _words(self._table.take(place))
-            hit = (entry[:, 0] == first) & (entry[:, 1] >> _VALUE_BITS == check)
-            found[waiting[hit]] = ((entry[hit, 1] & _VALUE) - _ONE).astype(np.int64)
-            on = np.flatnonzero((entry[:, 1] != _EMPTY) & ~hit)
-            waiting, first, check = waiting[on], first[on], check[on]
-            place = (place[on] + 1) & int(self._mask)
+        found = self._table.find(keys)
+        if self._before is not None:
+            missing = np.flatnonzero(found < 0)
+            found[missing] = self._before.find((keys[0][missing], keys[1][missing]))
         return found
 
     def add(self, keys: Keys, values: Ints, owners: Ints | None = None) -> None:
         """Adds keys that differ and are not there yet."""
-        while self._used + len(values) > _MOST_FULL * len(self._table):
-            self._grow()
-        entries = np.empty((len(values), 2), np.uint64)
-        entries[:, 0] = keys[0]
-        entries[:, 1] = (keys[1] >> _VALUE_BITS << _VALUE_BITS) | (values.astype(np.uint64) + _ONE)
-        self._put(entries.view(_ENTRY).ravel(), np.zeros(0, np.int32) if owners is None else owners.astype(np.int32))
+        self._move(_PLACES_PER_KEY * len(values))
+        size = _room_for(self._used + len(values), len(self._table))
+        if size > len(self._table):
+            self._move_all()
+            self._before, self._table, self._moved = self._table, Table(size, self._with_owners), 0
+        self._table.put(entries_of(keys, values), _NO_OWNERS if owners is None else owners.astype(np.int32))
         self._used += len(values)
 
-    def keep(self, owner_kept: npt.NDArray[np.bool_]) -> None:
-        """Drops the entries of owners that are not kept; the others' owners are numbered anew, in their order."""
-        table, owners = self._table, self._owners
-        taken = np.flatnonzero(_words(table)[:, 1] != _EMPTY)
-        taken = taken[owner_kept[owners[taken]]]
-        renumbered = (np.cumsum(owner_kept) - 1).astype(np.int32)
-        self._clear(_room_for(len(taken)))
-        for rows in _parts(taken):
-            self._put(table[rows], renumbered[owners[rows]])
-        self._used = len(taken)
+    def keep(self, owner_kept: Flags) -> None:
+        """Drops the keys of owners that are not kept; the others' owners are numbered anew, in their order."""
+        self._move_all()
+        table, renumbered = self._table, (np.cumsum(owner_kept) - 1).astype(np.int32)
+        kept = sum(int(owner_kept[owners].sum()) for _, owners in table.taken(0, len(table)))
+        self._table, self._used = Table(_room_for(2 * kept, _LEAST), self._with_owners), kept
+        for entries, owners in table.taken(0, len(table)):
+            rows = owner_kept[owners]
+            self._table.put(entries[rows], renumbered[owners[rows]])
 
-    def _clear(self, size: int) -> None:
-        self._table = np.zeros(size, _ENTRY)
-        self._owners = np.zeros(size if self._with_owners else 0, np.int32)
-        self._mask = np.uint64(size - 1)
-        self._used = 0
+    def _move(self, places: int) -> None:
+        """Copies what the next places of the table before hold. There it stays, so that what is behind it is found."""
+        if self._before is None:
+            return
+        for entries, owners in self._before.taken(self._moved, self._moved + places):
+            self._table.put(entries, owners)
+        self._moved += places
+        if self._moved >= len(self._before):
+            self._before = None
 
-    def _grow(self) -> None:
-        table, owners = self._table, self._owners
-        taken = np.flatnonzero(_words(table)[:, 1] != _EMPTY)
-        self._clear(2 * len(table))
-        for rows in _parts(taken):
-            self._put(table[rows], owners[rows] if self._with_owners else owners)
-        self._used = len(taken)
-
-    def _put(self, entries: Entries, owners: npt.NDArray[np.int32]) -> None:
-        place = (_words(entries)[:, 0] & self._mask).astype(np.int64)
-        waiting = np.arange(len(entries))
-        while len(waiting):
-            free = np.flatnonzero(_words(self._table.take(place))[:, 1] == _EMPTY)
-            wanted, candidates = place[free], waiting[free]
-            offered = entries.take(candidates)
-            self._table[wanted] = offered
-            # Of several that wanted one place, the last has got it.
-            settled = _words(self._table.take(wanted)) == _words(offered)
-            won = settled[:, 0] & settled[:, 1]
-            if self._with_owners:
-                self._owners[wanted[won]] = owners[candidates[won]]
-            left = np.ones(len(waiting), np.bool_)
-            left[free[won]] = False
-            waiting, place = waiting[left], (place[left] + 1) & int(self._mask)
+    def _move_all(self) -> None:
+        if self._before is not None:
+            self._move(len(self._before))
 
 
 class Recent:
@@ -131,18 +94,8 @@ class Recent:
         self._newer.add(keys, np.zeros(len(keys[0]), np.int64))
 
 
-def _words(entries: Entries) -> npt.NDArray[np.uint64]:
-    """Entries as pairs of words: a hash, and check bits above the value."""
-    return entries.view(np.uint64).reshape(-1, 2)
-
-
-def _parts(rows: Ints) -> Iterator[Ints]:
-    """Rows by the thousands: what is made of so many stays in the processor's cache, and is no new memory."""
-    return (rows[at : at + _PART] for at in range(0, len(rows), _PART))
-
-
-def _room_for(entries: int) -> int:
-    size = _LEAST
-    while entries > _MOST_FULL * size / 2:
+def _room_for(keys: int, size: int) -> int:
+    """The size of a table with room for so many keys, at least `size`."""
+    while keys > _MOST_FULL * size:
         size *= 2
     return size

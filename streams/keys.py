@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from streams.index import Flags, Ints, Keys, Words
+from streams.table import Flags, Ints, Keys, Words
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 SEEDS = (1, 2)

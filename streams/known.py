@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.index import Words
+from streams.table import Words
 
 _FACTOR = np.uint64(0xC6A4A7935BD1E995)
 _SHIFT = np.uint64(47)

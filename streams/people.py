@@ -10,11 +10,12 @@ import polars as pl
 
 from schemas.anomalies.addresses import PERSON
 from schemas.distinct import distinct
-from streams.index import Index, Keys, Words
+from streams.index import Index
 from streams.keys import joined, take, within
 from streams.known import Known, entity_hash
 from streams.runs import OWNER, Runs
 from streams.seen import numbered
+from streams.table import Keys, Words
 
 _FILTER_BITS = 26
 _MOST_ROWS = 1_000_000

@@ -11,8 +11,9 @@ import polars as pl
 from schemas.frames import TIMESTAMP, utc_day
 from schemas.products import COUNTERS, product_events, window_start
 from streams.column import Column, Columns
-from streams.index import Flags, Index, Ints, Keys
+from streams.index import Index
 from streams.keys import group_keys, take, within
+from streams.table import Flags, Ints, Keys
 
 WINDOW_KEYS = ("day", "window_start", "tenant_id", "product_id", "log_epoch", "log_partition")
 WINDOW_COLUMNS: dict[str, pl.DataType] = {

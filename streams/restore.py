@@ -12,8 +12,8 @@ import polars as pl
 from infra.clients.clickhouse import Client, select
 from schemas.frames import GROUP, ORDER_GROUP, empty, milliseconds
 from streams import orders, sessions
-from streams.index import Words
 from streams.known import HASH_SQL
+from streams.table import Words
 
 KEYS_PER_QUERY = 50_000
 GROUPS_PER_QUERY = 50_000

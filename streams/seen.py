@@ -13,9 +13,10 @@ import polars as pl
 
 from schemas.distinct import begins, distinct
 from streams.column import Column, Columns
-from streams.index import Flags, Index, Ints, Keys, Words
+from streams.index import Index
 from streams.keys import group_keys, joined, take, within
 from streams.known import Known, entity_hash
+from streams.table import Flags, Ints, Keys, Words
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from schemas.frames import EVENT_COLUMNS, GROUP
 from schemas.lateness import LATE_AFTER
 from schemas.sessions import SESSION_COLUMNS, SessionRules, with_flags
 from streams.heap import Heap, ramp
-from streams.index import Ints
 from streams.packing import pack, unpack
 from streams.seen import Identity, Judged, News, Seen
+from streams.table import Ints
 from streams.texts import Texts
 
 STATE_COLUMNS = {

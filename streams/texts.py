@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 
 from streams.compact import compact
-from streams.index import Flags, Index, Ints, Keys, Words
+from streams.index import Index
 from streams.keys import SEEDS, take
 from streams.seen import numbered
+from streams.table import Flags, Ints, Keys, Words
 
 _CACHE_BITS = 15
 _CACHE = np.uint64((1 << _CACHE_BITS) - 1)

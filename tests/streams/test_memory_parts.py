@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pytest
 
-from streams.index import Index, Ints, Keys
+from streams.index import Index
 from streams.known import HASH_SQL, Known, entity_hash
 from streams.runs import Runs
+from streams.table import Ints, Keys
 
 COLUMNS: dict[str, pl.DataType] = {"group": pl.Int64(), "value": pl.Int64(), "text": pl.String()}
 
@@ -38,6 +40,19 @@ def test_an_index_finds_what_was_added_and_nothing_else(crowded: bool) -> None:
     assert (index.find(keys) == np.where(dropped, -1, expected)).all()
     index.keep(np.arange(66) < 33)
     assert len(index) == pytest.approx(count / 3, rel=0.05)
+
+
+def test_an_index_finds_everything_while_it_grows() -> None:
+    hashes = np.random.default_rng(4).integers(0, 1 << 64, (2, 39_200), dtype=np.uint64)
+    index, sizes = Index(owners=True), set[int]()
+    for end in range(400, 39_201, 400):
+        index.add((hashes[0][end - 400 : end], hashes[1][end - 400 : end]), np.arange(end - 400, end), np.arange(400))
+        assert (index.find((hashes[0], hashes[1]))[:end] == np.arange(end)).all()
+        assert (index.find((hashes[0], hashes[1]))[end:] == -1).all()
+        sizes.add(index.bytes)
+    tables = [20 << bits for bits in range(12, 17)]
+    growing = [one + other for one, other in pairwise(tables)]
+    assert sizes == {*tables, *growing}
 
 
 def test_runs_give_back_the_newest_rows_of_each_owner() -> None:

@@ -13,9 +13,9 @@ from schemas.frames import EVENT_COLUMNS
 from schemas.ids import Ids
 from schemas.sessions import SessionRules
 from streams.heap import BLOCK, Heap, Run
-from streams.index import Ints
 from streams.packing import pack, unpack
 from streams.sessions import SessionMemory, apply
+from streams.table import Ints
 from streams.texts import Texts
 
 
