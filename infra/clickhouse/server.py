@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
@@ -42,7 +43,7 @@ class Server:
         self._slots = asyncio.Semaphore(slots)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="query")
         self._sessions = Sessions()
-        self._sharing = Sharing()
+        self._sharing = Sharing(at_once=len(os.sched_getaffinity(0)))
         self._jobs: set[asyncio.Future[None]] = set()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
-"""Equal questions that come while one of them runs: those that wait share the next run.
+"""Equal questions that come while as many of them run as there are cores: those that wait share the next run.
 
 Nobody gets an answer of a state from before the question: a run that has begun is never joined. So a dashboard that
-many look at costs as much as one that two look at.
+many look at costs as much as one that a few look at, and nobody waits while a core has nothing to do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ _Messages = Sequence[Mapping[str, Any]]
 
 
 class Sharing:
-    """The runs of one server, by what is asked. Belongs to the event loop's thread."""
+    """The runs of one server, by what is asked; `at_once` equal ones at most. Belongs to the event loop's thread."""
 
-    def __init__(self) -> None:
-        self._running: dict[Hashable, asyncio.Future[None]] = {}
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._running: dict[Hashable, set[asyncio.Future[None]]] = {}
         self._waiting: dict[Hashable, asyncio.Future[_Messages | None]] = {}
 
     async def answer(self, question: Hashable, run: Callable[[Send], Awaitable[None]], send: Send) -> None:
@@ -30,26 +31,30 @@ class Sharing:
         if waiting is not None:
             answer = await asyncio.shield(waiting)
             await (run(send) if answer is None else _replay(answer, send))
-        elif question in self._running:
+        elif len(self._running.get(question, ())) >= self._at_once:
             await self._next(question, run, send)
         else:
             await self._now(question, run, send)
 
     async def _now(self, question: Hashable, run: Callable[[Send], Awaitable[None]], send: Send) -> None:
-        over = self._running[question] = asyncio.get_running_loop().create_future()
+        over = asyncio.get_running_loop().create_future()
+        running = self._running.setdefault(question, set())
+        running.add(over)
         try:
             await run(send)
         finally:
-            del self._running[question]
+            running.remove(over)
+            if not running:
+                del self._running[question]
             over.set_result(None)
 
     async def _next(self, question: Hashable, run: Callable[[Send], Awaitable[None]], send: Send) -> None:
-        """Runs for all who ask until the present run is over."""
+        """Runs for all who ask until one of the present runs is over."""
         shared = self._waiting[question] = asyncio.get_running_loop().create_future()
         copy = _Copy(send)
         try:
             try:
-                await asyncio.shield(self._running[question])
+                await asyncio.wait(self._running[question], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 del self._waiting[question]
             await self._now(question, run, copy)

@@ -17,8 +17,8 @@ from tests.support.clickhouse import Endpoint
 class Runs:
     """Runs of one question, each of which answers with its number once it may go on."""
 
-    def __init__(self, *, pieces: int = 1, error: QueryError | None = None) -> None:
-        self.sharing = Sharing()
+    def __init__(self, *, at_once: int = 1, pieces: int = 1, error: QueryError | None = None) -> None:
+        self.sharing = Sharing(at_once)
         self.begun = 0
         self._leave = asyncio.Semaphore(0)
         self._pieces = pieces
@@ -73,6 +73,16 @@ async def test_who_waits_shares_the_next_run_and_no_run_that_has_begun() -> None
     later = await runs.askers(2)
     runs.go(2)
     assert numbers(await asyncio.gather(*first, *waiting, *later)) == [b"1", *[b"2"] * 4, *[b"3"] * 2]
+
+
+async def test_so_many_run_at_once_and_who_waits_goes_on_when_the_first_of_them_is_over() -> None:
+    runs = Runs(at_once=2)
+    first, waiting = await runs.askers(2), await runs.askers(3)
+    assert runs.begun == 2
+    runs.go(1)
+    await runs.until(begun=3)
+    runs.go(2)
+    assert numbers(await asyncio.gather(*first, *waiting)) == [b"1", b"2", *[b"3"] * 3]
 
 
 async def test_a_long_answer_is_not_shared() -> None:
