@@ -119,9 +119,11 @@ def _together(
 
 def _reader(store: Owned, asked: Sequence[Question], patience: Patience, seed: int) -> dict[str, list[float]]:
     client = connect(store.settings, "analyst", query_timeout_s=_QUERY_S)
-    deadline = time.monotonic() + patience.seconds
     draw, times = Random(seed), {question.name: list[float]() for question in asked}  # noqa: S311
     try:
+        for question in asked:
+            _warm(client, question, draw)
+        deadline = time.monotonic() + patience.seconds
         for asking in range(patience.repeats):
             if asking and time.monotonic() > deadline:
                 break
