@@ -8,22 +8,27 @@ from streams.table import Flags, Ints, Keys, Table, entries_of
 
 _MOST_FULL = 0.6
 _LEAST = 1 << 12
-_PLACES_PER_KEY = 4
+_MOVED_PER_KEY = 4
 """How many places of the table before are copied for a key that is added: all, long before it has to grow again."""
+_READY_FROM = 0.5
+_READY_PER_KEY = 20
+"""From so full on, how many places of the next table are made ready for a key that is added: all, when it is needed."""
 _NO_OWNERS = np.zeros(0, np.int32)
 
 
 class Index:
     """Key -> a number below 2^48 - 1. With `owners` each key also names an owner, a number, by which keys are dropped.
 
-    When the table is full, one twice as large takes its place, and what it held moves there bit by bit as keys come.
+    When the table is full, one twice as large takes its place. Bit by bit, as keys come, the memory of that is made
+    ready before, and what the old one holds moves there afterwards.
     """
 
     def __init__(self, owners: bool = False) -> None:
         self._with_owners = owners
         self._table, self._used = Table(_LEAST, owners), 0
         self._before: Table | None = None
-        self._moved = 0
+        self._next: Table | None = None
+        self._moved = self._ready = 0
 
     def __len__(self) -> int:
         return self._used
@@ -31,7 +36,7 @@ class Index:
     @property
     def bytes(self) -> int:
         """Memory taken."""
-        return self._table.bytes + (self._before.bytes if self._before is not None else 0)
+        return sum(table.bytes for table in (self._table, self._before, self._next) if table is not None)
 
     def find(self, keys: Keys) -> Ints:
         """The number of each key, -1 where there is none."""
@@ -43,17 +48,19 @@ class Index:
 
     def add(self, keys: Keys, values: Ints, owners: Ints | None = None) -> None:
         """Adds keys that differ and are not there yet."""
-        self._move(_PLACES_PER_KEY * len(values))
+        self._move(_MOVED_PER_KEY * len(values))
+        self._make_ready(len(values))
         size = _room_for(self._used + len(values), len(self._table))
         if size > len(self._table):
             self._move_all()
-            self._before, self._table, self._moved = self._table, Table(size, self._with_owners), 0
+            self._before, self._table, self._moved = self._table, self._larger(size), 0
         self._table.put(entries_of(keys, values), _NO_OWNERS if owners is None else owners.astype(np.int32))
         self._used += len(values)
 
     def keep(self, owner_kept: Flags) -> None:
         """Drops the keys of owners that are not kept; the others' owners are numbered anew, in their order."""
         self._move_all()
+        self._next = None
         table, renumbered = self._table, (np.cumsum(owner_kept) - 1).astype(np.int32)
         kept = sum(int(owner_kept[owners].sum()) for _, owners in table.taken(0, len(table)))
         self._table, self._used = Table(_room_for(2 * kept, _LEAST), self._with_owners), kept
@@ -74,6 +81,17 @@ class Index:
     def _move_all(self) -> None:
         if self._before is not None:
             self._move(len(self._before))
+
+    def _make_ready(self, keys: int) -> None:
+        if self._used + keys > _READY_FROM * len(self._table):
+            if self._next is None:
+                self._next, self._ready = Table(2 * len(self._table), self._with_owners), 0
+            self._next.make_ready(self._ready, self._ready + _READY_PER_KEY * keys)
+            self._ready += _READY_PER_KEY * keys
+
+    def _larger(self, size: int) -> Table:
+        table, self._next = self._next, None
+        return table if table is not None and len(table) == size else Table(size, self._with_owners)
 
 
 class Recent:

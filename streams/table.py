@@ -79,6 +79,14 @@ class Table:
             left[free[won]] = False
             waiting, place = waiting[left], (place[left] + 1) & int(self._mask)
 
+    def make_ready(self, begin: int, end: int) -> None:
+        """Has the system hand out the memory of these places, of a table that is still empty.
+
+        It empties large pages then: 160 MB at the first few keys, in a third of a second.
+        """
+        self._entries[begin:end] = 0
+        self._owners[begin:end] = 0
+
     def taken(self, begin: int, end: int) -> Iterator[tuple[Entries, Owners]]:
         """The entries in these places and their owners, by the thousands: what is made of so many stays in the
         processor's cache, and is no new memory."""

@@ -50,9 +50,9 @@ def test_an_index_finds_everything_while_it_grows() -> None:
         assert (index.find((hashes[0], hashes[1]))[:end] == np.arange(end)).all()
         assert (index.find((hashes[0], hashes[1]))[end:] == -1).all()
         sizes.add(index.bytes)
-    tables = [20 << bits for bits in range(12, 17)]
+    tables = [20 << bits for bits in range(12, 18)]
     growing = [one + other for one, other in pairwise(tables)]
-    assert sizes == {*tables, *growing}
+    assert sizes == {*tables[:-1], *growing}
 
 
 def test_runs_give_back_the_newest_rows_of_each_owner() -> None:
