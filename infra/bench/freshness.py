@@ -22,7 +22,8 @@ from schemas.topics import USER_EVENTS
 _SETTLE_SECONDS = 5.0
 _EVERY_SECONDS = 0.1, 0.4
 """Drawn anew each time, so that no period of the worker is met always at the same point."""
-_POLL_SECONDS = 0.04
+_POLL_SECONDS, _POLL_SHARE = 0.04, 0.05
+"""The store is looked at so often, or less: every twentieth of what the oldest event has waited."""
 _LOST_SECONDS = 30.0
 _TENANT = "freshness"
 _STORED = "SELECT DISTINCT session_id FROM speed_sessions WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s"
@@ -80,7 +81,8 @@ class _Probe:
                 ages += self._seen()
             if now > began + seconds + _LOST_SECONDS:
                 return ages + [_LOST_SECONDS * 1_000] * len(self._waiting)
-            time.sleep(_POLL_SECONDS)
+            oldest = time.time() - min(self._waiting.values(), default=time.time())
+            time.sleep(max(_POLL_SECONDS, _POLL_SHARE * oldest))
         return ages
 
     def _send(self) -> None:
