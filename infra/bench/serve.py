@@ -35,6 +35,11 @@ class Question:
     ask: Callable[[Random], str]
 
 
+def of_open_day(today: date) -> Question:
+    """The figures of the open day: kept until a part of it changes, and so dear beside a load that writes to it."""
+    return Question("daily_metrics_today", lambda _: f"SELECT * FROM daily_metrics WHERE day = '{today}'")
+
+
 def questions(today: date, sessions_a_day: int) -> tuple[Question, ...]:
     """What the targets speak of, on a store that `infra.bench.store` filled."""
     first, last = today - timedelta(days=30), today - timedelta(days=1)
@@ -54,7 +59,6 @@ def questions(today: date, sessions_a_day: int) -> tuple[Question, ...]:
         Question(
             "daily_metrics_30d", lambda _: f"SELECT * FROM daily_metrics WHERE day BETWEEN '{first}' AND '{last}'"
         ),
-        Question("daily_metrics_today", lambda _: f"SELECT * FROM daily_metrics WHERE day = '{today}'"),
         Question("day_by_device", lambda draw: by_device.format(some_day(draw))),
         Question("session_by_id", lambda draw: f"SELECT * FROM sessions_by_id WHERE session_id = '{session(draw)}'"),
         Question("top_products_hour", lambda _: f"SELECT * FROM top_products({hour}) LIMIT 10"),
@@ -90,12 +94,12 @@ def measure(store: Owned, asked: Sequence[Question], patience: Patience, seed: i
 
 
 def measure_together(
-    store: Owned, asked: Sequence[Question], patiences: Sequence[Patience], today: date, seed: int
+    store: Owned, ways: Sequence[tuple[Sequence[Question], Patience]], today: date, seed: int
 ) -> list[dict[str, float]]:
-    """For each patience: percentiles in ms of several readers at once beside a load, the questions that they asked a
-    second, and the events a second that the load has written."""
+    """For each way, of questions and patience: percentiles in ms of several readers at once beside a load, the
+    questions that they asked a second, and the events a second that the load has written."""
     with ThreadPoolExecutor(READERS) as pool, _load(store.settings, today, seed) as written:
-        return [_together(store, asked, patience, pool, written, seed) for patience in patiences]
+        return [_together(store, asked, patience, pool, written, seed) for asked, patience in ways]
 
 
 def _together(

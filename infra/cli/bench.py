@@ -99,7 +99,7 @@ def serve(
     from datetime import UTC, datetime
 
     from infra.bench.owner import bench_store
-    from infra.bench.serve import Patience, measure, measure_together, questions
+    from infra.bench.serve import Patience, measure, measure_together, of_open_day, questions
     from infra.bench.store import Size
     from infra.settings import load_settings
 
@@ -107,15 +107,18 @@ def serve(
     today = datetime.now(UTC).date()
     with progress("filling a store") as report, bench_store(load_settings(), size, today, seed, report) as store:
         asked = questions(today, size.closed_sessions // size.closed_days)
+        everything = (*asked, of_open_day(today))
         report("one reader")
-        alone = measure(store, asked, Patience(repeats, seconds=50), seed)
-        report("readers together, beside a load: who ask once a second, and who ask again at once")
+        alone = measure(store, everything, Patience(repeats, seconds=50), seed)
+        report("readers together, beside a load: who ask once a second, with the open day too, and again at once")
         # Of fewer than a hundred answers the 99th percentile is the slowest.
-        ways = Patience(repeats // 4, 180 if full else 60, pause=1.0), Patience(repeats // 10, 40)
-        paced, together = measure_together(store, asked, ways, today, seed)
+        once_a_second = Patience(repeats // 5, 150 if full else 60, pause=1.0)
+        ways = (asked, once_a_second), (everything, once_a_second), (everything, Patience(repeats // 10, 40))
+        paced, with_open_day, together = measure_together(store, ways, today, seed)
     document = {
         **alone,
         **{f"paced_{name}": value for name, value in paced.items()},
+        **{f"paced_with_open_day_{name}": value for name, value in with_open_day.items()},
         **{f"concurrent_{name}": value for name, value in together.items()},
         **asdict(size),
         "load_average": round(os.getloadavg()[0], 1),
