@@ -43,8 +43,9 @@ class Server:
         self._slots = asyncio.Semaphore(slots)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="query")
         self._sessions = Sessions()
-        self._sharing = Sharing(at_once=len(os.sched_getaffinity(0)))
         self._jobs: set[asyncio.Future[None]] = set()
+        cores = len(os.sched_getaffinity(0))
+        self._sharing = Sharing(is_busy=lambda: len(self._jobs) >= cores)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answers one request."""

@@ -1,7 +1,7 @@
-"""Equal questions that come while as many of them run as there are cores: those that wait share the next run.
+"""Equal questions that come while one of them runs, and no core is free: those that wait share the next run.
 
 Nobody gets an answer of a state from before the question: a run that has begun is never joined. So a dashboard that
-many look at costs as much as one that a few look at, and nobody waits while a core has nothing to do.
+many look at costs as much as one that two look at, and nobody waits while a core has nothing to do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ _Messages = Sequence[Mapping[str, Any]]
 
 
 class Sharing:
-    """The runs of one server, by what is asked; `at_once` equal ones at most. Belongs to the event loop's thread."""
+    """The runs of one server, by what is asked. `is_busy` tells whether no core is free for one more run.
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
+    Belongs to the event loop's thread.
+    """
+
+    def __init__(self, is_busy: Callable[[], bool]) -> None:
+        self._is_busy = is_busy
         self._running: dict[Hashable, set[asyncio.Future[None]]] = {}
         self._waiting: dict[Hashable, asyncio.Future[_Messages | None]] = {}
 
@@ -31,7 +34,7 @@ class Sharing:
         if waiting is not None:
             answer = await asyncio.shield(waiting)
             await (run(send) if answer is None else _replay(answer, send))
-        elif len(self._running.get(question, ())) >= self._at_once:
+        elif question in self._running and self._is_busy():
             await self._next(question, run, send)
         else:
             await self._now(question, run, send)

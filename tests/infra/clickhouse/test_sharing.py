@@ -17,9 +17,9 @@ from tests.support.clickhouse import Endpoint
 class Runs:
     """Runs of one question, each of which answers with its number once it may go on."""
 
-    def __init__(self, *, at_once: int = 1, pieces: int = 1, error: QueryError | None = None) -> None:
-        self.sharing = Sharing(at_once)
-        self.begun = 0
+    def __init__(self, *, cores: int = 1, pieces: int = 1, error: QueryError | None = None) -> None:
+        self.sharing = Sharing(is_busy=lambda: self.begun - self.ended >= cores)
+        self.begun = self.ended = 0
         self._leave = asyncio.Semaphore(0)
         self._pieces = pieces
         self._error = error
@@ -38,6 +38,7 @@ class Runs:
         self.begun += 1
         number = self.begun
         await self._leave.acquire()
+        self.ended += 1
         if self._error:
             raise self._error
         for _ in range(self._pieces):
@@ -75,8 +76,8 @@ async def test_who_waits_shares_the_next_run_and_no_run_that_has_begun() -> None
     assert numbers(await asyncio.gather(*first, *waiting, *later)) == [b"1", *[b"2"] * 4, *[b"3"] * 2]
 
 
-async def test_so_many_run_at_once_and_who_waits_goes_on_when_the_first_of_them_is_over() -> None:
-    runs = Runs(at_once=2)
+async def test_equal_ones_run_while_a_core_is_free_and_who_waits_goes_on_when_the_first_is_over() -> None:
+    runs = Runs(cores=2)
     first, waiting = await runs.askers(2), await runs.askers(3)
     assert runs.begun == 2
     runs.go(1)
