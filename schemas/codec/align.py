@@ -30,7 +30,7 @@ _ARROW = {
     "string": pa.string(),
     "bytes": pa.binary(),
 }
-_INT = pa.scalar(-(2**31), pa.int64()), pa.scalar(2**31 - 1, pa.int64())
+_INT = -(2**31), 2**31 - 1
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from schemas.money import EXPONENTS, to_minor
 from schemas.reasons import Reason
 from schemas.subjects import subject
 
-_CODES = pa.array(EXPONENTS, pa.string())
 _EXPONENT_OF_CODE = np.array([*EXPONENTS.values(), 0], np.int64)
 
 
@@ -56,7 +56,7 @@ def _items(lists: pa.Array, exponents: Rows, rows: Rows, rejects: Rejects) -> pa
 
 
 def _exponents(currencies: pa.Array, rows: Rows, rejects: Rejects) -> Rows:
-    places = np.asarray(pc.index_in(currencies, _CODES).fill_null(len(EXPONENTS)))
+    places = np.asarray(pc.index_in(currencies, _codes()).fill_null(len(EXPONENTS)))
     unknown = np.flatnonzero(places == len(EXPONENTS))
     for index in unknown:
         rejects.add(rows[[index]], Reason.UNKNOWN_CURRENCY, f"no ISO 4217 code: {currencies[index].as_py()[:20]!r}")
@@ -71,3 +71,9 @@ def _minor(amounts: pa.Array, exponents: Rows, rows: Rows, rejects: Rejects) -> 
     rejects.add(rows[~finite], Reason.AMOUNT_NOT_FINITE, "an amount is infinite or not a number")
     rejects.add(rows[finite & ~fits], Reason.AMOUNT_RANGE, "an amount is too large to be exact in minor units")
     return minor
+
+
+@cache
+def _codes() -> pa.Array:
+    """Not made before it is needed: with its first array pyarrow imports pandas, 36 MB for whoever needs none."""
+    return pa.array(EXPONENTS, pa.string())
