@@ -11,6 +11,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.fetched import Fetched, columns_of
 from streams.ledger import Committable
 
 log = logging.getLogger(__name__)
@@ -29,16 +30,17 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is
         super().__init__(*args)
         # An iterator over records that nobody uses would keep this, with all that was fetched, until cycles are found.
         self._records_iterator = None
-        self._left: list[Any] = []
+        self._left = Fetched()
         self._end = self.next_fetch_offset
 
-    def take(self, most: int | None) -> list[Any]:
+    def take(self, most: int | None) -> Fetched:
         """The next records, at most so many; none where there are no more. Raises CorruptRecordException."""
-        taken = self._left
+        taken, self._left = self._left, Fetched()
         while self._records.has_next() and (most is None or len(taken) < most):
-            taken += self._batch(self._records.next_batch())
-        taken, self._left = (taken, []) if most is None else (taken[:most], taken[most:])
-        self.next_fetch_offset = self._left[0].offset if self._left else self._end
+            taken.add(self._batch(self._records.next_batch()))
+        if most is not None and len(taken) > most:
+            taken, self._left = taken.part(0, most), taken.part(most)
+        self.next_fetch_offset = self._left.offsets[0] if self._left else self._end
         return taken
 
     @property
@@ -46,13 +48,12 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is
         """Whether all have been taken."""
         return not (self._left or self._records.has_next())
 
-    def _batch(self, batch: Any) -> list[Any]:
+    def _batch(self, batch: Any) -> Fetched:
         if self._check_crcs and not batch.validate_crc():
             raise CorruptRecordException(f"Invalid CRC - {self._tp}")
         # A compressed batch comes whole, also where the fetch begins within it.
         begin, self._end = self._end, batch.next_offset
-        records = [] if batch.is_control_batch else list(batch)
-        return [record for record in records if record.offset >= begin] if batch.base_offset < begin else records
+        return Fetched() if batch.is_control_batch else columns_of(list(batch)).from_offset(begin)
 
 
 class RawResult(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka is untyped
@@ -60,10 +61,10 @@ class RawResult(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka is untyp
 
     _partition_records: RawRecords | None
 
-    def getall(self, max_records: int | None = None) -> list[Any]:
+    def getall(self, max_records: int | None = None) -> Fetched:
         """The next records, at most so many."""
         if not self.check_assignment(self._topic_partition) or self._partition_records is None:
-            return []
+            return Fetched()
         records = self._partition_records.take(max_records)
         self._update_position()
         if self._partition_records.done:

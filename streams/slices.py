@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import cast
@@ -27,8 +27,8 @@ class Slice:
     partition: int
     first_offset: int
     next_offset: int
-    offsets: list[int]
-    append_times: list[int]
+    offsets: Sequence[int]
+    append_times: Sequence[int]
     keys: list[bytes | None]
     values: list[bytes | None]
     size: int = field(init=False, compare=False)
@@ -67,14 +67,14 @@ def cut_at_day_change(fetched: Slice, append_floor: int, limits: SliceLimits) ->
     return [_piece(fetched, times, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _monotone(times: list[int], floor: int) -> list[int]:
+def _monotone(times: Sequence[int], floor: int) -> Sequence[int]:
     """Each time, or the greatest before it; they are so already unless the broker's clock went back."""
-    if times[0] >= floor and times == sorted(times):
+    if times[0] >= floor and list(times) == sorted(times):
         return times
     return list(accumulate(times, max, initial=floor))[1:]
 
 
-def _starts(fetched: Slice, times: list[int], limits: SliceLimits) -> Iterator[int]:
+def _starts(fetched: Slice, times: Sequence[int], limits: SliceLimits) -> Iterator[int]:
     """Indexes at which a slice begins: 0, and wherever the day changes or the slice before is full."""
     start, size = 0, 0
     yield start
@@ -90,7 +90,7 @@ def _starts(fetched: Slice, times: list[int], limits: SliceLimits) -> Iterator[i
         size += record
 
 
-def _piece(fetched: Slice, times: list[int], start: int, end: int) -> Slice:
+def _piece(fetched: Slice, times: Sequence[int], start: int, end: int) -> Slice:
     last = end == len(times)
     return Slice(
         topic=fetched.topic,

@@ -4,7 +4,6 @@ Everything untyped of Faust and aiokafka that the worker touches is in this modu
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 from aiokafka.errors import IllegalStateError
@@ -13,14 +12,12 @@ from faust.types import TP, ConsumerMessage
 
 from streams.client import SliceThread
 from streams.errors import AnotherLog, LogRefused, NotAppendTime
+from streams.fetched import LOG_APPEND_TIME, Fetched
 from streams.hold import Listener, Log, Position, TransportOptions
 from streams.ledger import Committable, Ledger
 from streams.pending import Delivery
 from streams.reading import Reading, Verdict
 from streams.slices import Slice, cut_at_day_change
-
-LOG_APPEND_TIME = 1
-_OFFSET, _TIMESTAMP, _KEY, _VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
 
 
 class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
@@ -140,16 +137,16 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
         if passed:
             await self.seek_wait(passed)
 
-    def _judge(self, tp: TP, records: Sequence[Any]) -> Verdict | None:
+    def _judge(self, tp: TP, fetched: Fetched) -> Verdict | None:
         reading = self._reading.get(tp)
-        return reading.judge(records[0].offset, records[-1].offset) if reading else None
+        return reading.judge(fetched.offsets[0], fetched.offsets[-1]) if reading else None
 
-    async def _slices(self, tp: TP, records: Sequence[Any], verdict: Verdict | None) -> list[Slice]:
+    async def _slices(self, tp: TP, fetched: Fetched, verdict: Verdict | None) -> list[Slice]:
         reading = self._reading.get(tp)
         if reading is None:
             return []
         if verdict is Verdict.TAKE:
-            return await self._take(tp, reading, records)
+            return await self._take(tp, reading, fetched)
         if verdict is Verdict.STALE:
             await self._refuse_another_log(tp, reading)
         elif verdict is Verdict.SEEK_BACK:
@@ -157,14 +154,11 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
             reading.sought = True
         return []
 
-    async def _take(self, tp: TP, reading: Reading, fetched: Sequence[Any]) -> list[Slice]:
-        records = fetched
-        if fetched[0].offset < reading.position:
-            records = [record for record in fetched if record.offset >= reading.position]
-        by_producer = next((record for record in records if record.timestamp_type != LOG_APPEND_TIME), None)
-        if by_producer:
-            raise NotAppendTime(tp.topic, tp.partition, by_producer.offset)
-        first = records[0].offset
+    async def _take(self, tp: TP, reading: Reading, fetched: Fetched) -> list[Slice]:
+        records = fetched.from_offset(reading.position)
+        if records.by_producer is not None:
+            raise NotAppendTime(tp.topic, tp.partition, records.by_producer)
+        first = records.offsets[0]
         if first > reading.position:
             starts = await self.earliest_offsets(tp)
             first = reading.first_offset(first, starts[tp])
@@ -173,11 +167,11 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
             epoch=self._logs[tp.topic].epoch,
             partition=tp.partition,
             first_offset=first,
-            next_offset=records[-1].offset + 1,
-            offsets=list(map(_OFFSET, records)),
-            append_times=list(map(_TIMESTAMP, records)),
-            keys=list(map(_KEY, records)),
-            values=list(map(_VALUE, records)),
+            next_offset=records.offsets[-1] + 1,
+            offsets=records.offsets,
+            append_times=records.append_times,
+            keys=records.keys,
+            values=records.values,
         )
         return cut_at_day_change(raw, reading.append_floor, self._options.limits)
 

@@ -36,11 +36,11 @@ def _reader(kind: type[PartitionRecords], begin: int, fetched: bytes = _FETCHED)
 @pytest.mark.parametrize("begin", [100, 103, 107, 110, 121])
 def test_batches_give_the_same_records_from_any_offset_in_parts_of_any_size(begin: int, most: int | None) -> None:
     one_by_one = _reader(PartitionRecords, begin)
-    expected = [(record.offset, record.key, record.value) for record in one_by_one]
-    records, found = _reader(RawRecords, begin), []
+    expected = [(record.offset, record.timestamp, record.key, record.value) for record in one_by_one]
+    records, found = _reader(RawRecords, begin), list[tuple[int, int, bytes, bytes]]()
     while not records.done:
         part = records.take(most)
-        found += [(record.offset, record.key, record.value) for record in part]
+        found += zip(part.offsets, part.append_times, part.keys, part.values, strict=True)
         assert most is None or len(part) <= most
         assert found == expected[: len(found)]
         assert all(offset < records.next_fetch_offset for offset, *_ in found)

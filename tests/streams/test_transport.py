@@ -1,6 +1,7 @@
 """The consumer over a broker that is a dictionary: what it delivers, and what it commits."""
 
 import asyncio
+from array import array
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from faust.types import TP
 from infra.settings import Kafka
 from streams.app import Wiring, WorkerOptions
 from streams.errors import AnotherLog, LogRefused, NotAppendTime, PartitionsChanged
+from streams.fetched import Fetched, columns_of
 from streams.hold import Log, TransportOptions
 from streams.ledger import Committable
 from streams.slices import Slice, SliceLimits
@@ -31,8 +33,8 @@ class Record:
     value: bytes | None = b"v"
 
 
-def records(first: int, end: int, **given: Any) -> list[Record]:
-    return [Record(offset, **given) for offset in range(first, end)]
+def records(first: int, end: int, **given: Any) -> Fetched:
+    return columns_of([Record(offset, **given) for offset in range(first, end)])
 
 
 class FakeBroker:
@@ -40,7 +42,7 @@ class FakeBroker:
 
     def __init__(self, consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.consumer = consumer
-        self.fetches: list[dict[TP, list[Record]]] = []
+        self.fetches: list[dict[TP, Fetched]] = []
         self.committed: dict[TP, Committable] = {}
         self.starts: dict[TP, int] = {ONE: 0, TWO: 0}
         self.ends: dict[TP, int] = {ONE: 10_000, TWO: 10_000}
@@ -52,7 +54,7 @@ class FakeBroker:
         monkeypatch.setattr(consumer._thread, "committed", self._committed)
         monkeypatch.setattr(consumer._thread, "commit_positions", self._commit_positions)
 
-    async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, list[Record]], None]:
+    async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, Fetched], None]:
         return (self.fetches.pop(0) if self.fetches else {}), None
 
     async def seek_wait(self, offsets: Mapping[TP, int]) -> None:
@@ -82,7 +84,7 @@ class FakeBroker:
         if self.refused:
             raise self.refused
 
-    async def fetch(self, **partitions: list[Record]) -> list[Slice]:
+    async def fetch(self, **partitions: Fetched) -> list[Slice]:
         """The slices that the consumer delivers of one fetch: `one` and `two` give the partitions' records."""
         self.fetches.append({{"one": ONE, "two": TWO}[name]: found for name, found in partitions.items()})
         return [each.item async for _, message in self.consumer.getmany(timeout=0) for each in message.value]
@@ -114,7 +116,8 @@ async def test_what_a_fetch_brings_of_a_topic_is_one_message(started: FakeBroker
     [message] = [message async for _, message in started.consumer.getmany(timeout=0)]
     slices = [each.item for each in message.value]
     assert ranges(slices) == [(0, 0, 4), (0, 4, 6), (1, 0, 2)]
-    assert slices[0] == Slice("events", 3, 0, 0, 4, [0, 1, 2, 3], [1000] * 4, [b"k"] * 4, [b"v"] * 4)
+    offsets, times = array("q", range(4)), array("q", [1_000] * 4)
+    assert slices[0] == Slice("events", 3, 0, 0, 4, offsets, times, [b"k"] * 4, [b"v"] * 4)
 
 
 async def test_reading_begins_at_the_commit_or_else_at_the_start_of_the_log(broker: FakeBroker) -> None:
@@ -123,8 +126,8 @@ async def test_reading_begins_at_the_commit_or_else_at_the_start_of_the_log(brok
     assert broker.sought == [{ONE: 50, TWO: 7}]
     first, second = await broker.fetch(one=records(50, 52), two=records(7, 9))
     assert (first.first_offset, second.first_offset) == (50, 7)
-    assert first.append_times == [1_500, 1_500]
-    assert second.append_times == [1_000, 1_000]
+    assert list(first.append_times) == [1_500, 1_500]
+    assert list(second.append_times) == [1_000, 1_000]
 
 
 async def test_a_fetch_that_was_lost_on_its_way_is_read_again(started: FakeBroker) -> None:
@@ -143,7 +146,7 @@ async def test_records_delivered_before_are_not_delivered_again(started: FakeBro
 async def lose_to_a_rebalance(broker: FakeBroker) -> None:
     """Fetches records during which the partitions go and come back, so that they are dropped."""
 
-    async def rebalance_meanwhile(timeout: float) -> tuple[dict[TP, list[Record]], None]:
+    async def rebalance_meanwhile(timeout: float) -> tuple[dict[TP, Fetched], None]:
         broker.consumer._drop({ONE, TWO})
         await broker.consumer.perform_seek()
         return {ONE: records(0, 3)}, None
@@ -178,7 +181,7 @@ async def test_a_fetch_that_ends_during_the_seek_proves_no_gap(
     """Whether it took its records before the seek or after is not to be known."""
     seeking, fetched = asyncio.Event(), asyncio.Event()
 
-    async def answer_during_the_seek(timeout: float) -> tuple[dict[TP, list[Record]], None]:
+    async def answer_during_the_seek(timeout: float) -> tuple[dict[TP, Fetched], None]:
         await seeking.wait()
         return {ONE: records(0, 3)}, None
 
