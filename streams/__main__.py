@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import ChainMap
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import NoReturn
@@ -25,7 +27,8 @@ from streams.holes import WaitForPublication
 from streams.identity import identify
 from streams.intake import Intake
 from streams.memory import MemoryLimits
-from streams.outputs import Outputs, OutputUnavailable
+from streams.outbox import Outbox
+from streams.outputs import OutputUnavailable
 from streams.pending import PendingLimits
 from streams.redefine import derive_again
 from streams.slices import SliceLimits
@@ -48,16 +51,19 @@ def main() -> NoReturn:
     collect_rarely()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = load_settings()
+    registry = Registry(settings.registry.url)
+    outbox = Outbox(settings.kafka.client_config(), registry.id_of_latest)
+    outbox.start()
     client = connect(settings.clickhouse)
     logs = identify(settings.kafka.client_config(), READERS, Epochs(client))
     redefined = _derive_again(settings, client)
     if redefined:
         logging.getLogger(__name__).info("%d rows were written by the changed session rules", redefined)
-    engine = _engine(settings)
-    run(_options(settings, engine), logs, engine)
+    engine = _engine(settings, registry, outbox)
+    run(_options(settings, ChainMap(engine.stages, outbox.spent)), logs, engine)
 
 
-def _options(settings: Settings, engine: Engine) -> WorkerOptions:
+def _options(settings: Settings, stages: Mapping[str, float]) -> WorkerOptions:
     memory = settings.memory
     return WorkerOptions(
         settings.kafka,
@@ -66,7 +72,7 @@ def _options(settings: Settings, engine: Engine) -> WorkerOptions:
         transport=TransportOptions(limits=SliceLimits(bytes=memory.slice_bytes)),
         pending=PendingLimits(memory.pending_records, memory.pending_bytes),
         waits=WAITS,
-        stages=engine.stages,
+        stages=stages,
         applied=partial(progress.applied, connect(settings.clickhouse)),
     )
 
@@ -84,17 +90,15 @@ def _rules(settings: Settings) -> SessionRules:
     return SessionRules(gap=timedelta(minutes=settings.session_gap_minutes))
 
 
-def _engine(settings: Settings) -> Engine:
+def _engine(settings: Settings, registry: Registry, outbox: Outbox) -> Engine:
     """The engine has clients of its own, since it runs in threads of its own."""
     rules = _rules(settings)
-    registry = Registry(settings.registry.url)
-    outputs = Outputs(settings.kafka.client_config(), registry.id_of_latest)
     clients, horizon = (connect(settings.clickhouse), connect(settings.clickhouse)), Horizon(settings.horizon_days)
     memory = settings.memory
     limits = MemoryLimits(memory.sessions, memory.events, memory.orders, memory.windows)
     intake = Intake(registry.resolve)
     first, second = ([connect(settings.clickhouse) for _ in range(_CONNECTIONS)] for _ in clients)
-    return Engine(clients, intake, rules, horizon, outputs, limits, settings.alerts, (first, second))
+    return Engine(clients, intake, rules, horizon, outbox, limits, settings.alerts, (first, second))
 
 
 if __name__ == "__main__":

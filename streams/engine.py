@@ -22,7 +22,7 @@ from streams.memory import MemoryLimits
 from streams.records import Records
 from streams.slices import Slice
 from streams.stages import Stages
-from streams.writes import SESSIONS, Write, Writes
+from streams.writes import SESSIONS, Outputs, Write, Writes
 from streams.writing import Writer, Writing
 
 
@@ -31,18 +31,6 @@ class Intake(Protocol):
 
     def __call__(self, slices: Sequence[Slice]) -> Records:
         """Decodes and validates all records of the slices."""
-        ...
-
-
-class Outputs(Protocol):
-    """Where rows go besides the store, before the progress is written."""
-
-    def send(self, write: Write) -> None:
-        """Hands the rows of a write on."""
-        ...
-
-    def confirm(self) -> None:
-        """Returns when everything handed on is safe; raises when it is not, so that the tick is tried again."""
         ...
 
 

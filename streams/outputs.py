@@ -7,7 +7,7 @@ counts, and equal versions are equal rows. So a consumer that keeps the greatest
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,8 @@ DELIVERY_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _ROOM = 4_096
 """What a dead letter may take beside the bytes of its record."""
-_TOGETHER = 1_000
-"""Messages that are handed over at a time: meanwhile the client keeps the interpreter to itself, 1.5 ms for so many."""
+_BY_KEY = -1
+"""No partition in particular: the client chooses by the key."""
 _PRODUCER = {
     "acks": "all",
     "enable.idempotence": True,
@@ -54,6 +54,9 @@ class OutputUnavailable(Exception):
     def __init__(self, waiting: int, why: str) -> None:
         super().__init__(f"Kafka did not acknowledge {waiting} output records: {why}")
         self.waiting, self.why = waiting, why
+
+    def __reduce__(self) -> tuple[type[OutputUnavailable], tuple[int, str]]:
+        return type(self), (self.waiting, self.why)
 
 
 @dataclass(frozen=True)
@@ -90,26 +93,22 @@ class Outputs:
     def __init__(
         self,
         client_config: Mapping[str, str],
-        schema_id: Callable[[Topic], int],
         seconds: float = DELIVERY_SECONDS,
         outputs: Mapping[str, Output] = OUTPUTS,
     ) -> None:
         timeout = {"message.timeout.ms": int(seconds * 1_000)}
         self._config = dict(client_config) | _PRODUCER | timeout
-        self._find_id, self._seconds, self._outputs = schema_id, seconds, outputs
-        self._ids: dict[str, int] = {}
+        self._seconds, self._outputs = seconds, outputs
         self._producer: Any = None
         self._failures: list[KafkaError] = []
 
-    def send(self, write: Write) -> None:
-        """Hands the rows over, if the table has a topic. Raises OutputUnavailable, RegistryUnavailable."""
-        output = self._outputs.get(write.table)
-        if output is None:
-            return
+    def send(self, write: Write, schema_id: int) -> None:
+        """Hands over the rows of a table that has a topic, whose contract has this id. Raises OutputUnavailable."""
+        output = self._outputs[write.table]
+        contract = subject(str(output.topic.subject)).latest
         rows = write.rows.with_columns(output.columns)
-        values = encode_columns(rows, subject(str(output.topic.subject)).latest, self._schema_id(output.topic))
-        keys = rows[output.key].cast(pl.String).to_list()
-        self._produce(output.topic.name, [{"key": k, "value": v} for k, v in zip(keys, values, strict=True)])
+        keys = rows[output.key].cast(pl.String).cast(pl.Binary).to_list()
+        self._produce(output.topic.name, keys, encode_columns(rows, contract, schema_id))
 
     def confirm(self) -> None:
         """Waits until all that was sent is acknowledged by all replicas. Raises OutputUnavailable.
@@ -123,31 +122,26 @@ class Outputs:
             why = self._failures[0].str() if self._failures else f"no answer within {self._seconds:.0f} s"
             self._give_up(left + len(self._failures), why)
 
-    def _produce(self, topic: str, messages: list[dict[str, Any]]) -> None:
+    def _produce(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         deadline = time.monotonic() + self._seconds
-        for part in _parts(messages):
-            waiting = part
-            while waiting := self._hand_over(topic, waiting):
+        for key, value in zip(keys, values, strict=True):
+            while not self._takes(topic, key, value):
                 if time.monotonic() > deadline:
-                    self._give_up(len(waiting), "it takes no more")
+                    self._give_up(len(values), "it takes no more")
                 self._producer.poll(_POLL_SECONDS)
+        self._producer.poll(0)
 
-    def _hand_over(self, topic: str, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The messages that the full queue did not take."""
+    def _takes(self, topic: str, key: bytes, value: bytes) -> bool:
+        """False while the queue is full."""
         if self._producer is None:
             self._producer = Producer(self._config)
         try:
-            self._producer.produce_batch(topic, messages, on_delivery=self._on_failure)
+            self._producer.produce(topic, value, key, _BY_KEY, self._on_failure)
         except BufferError:
-            pass
+            return False
         except KafkaException as error:
-            self._give_up(len(messages), error.args[0].str())
-        refused = [message for message in messages if "_error" in message]
-        for message in refused:
-            reason = message.pop("_error")
-            if reason.code() != KafkaError._QUEUE_FULL:
-                self._give_up(len(refused), reason.str())
-        return refused
+            self._give_up(1, error.args[0].str())
+        return True
 
     def _on_failure(self, error: KafkaError | None, _record: object) -> None:
         if error is not None:
@@ -158,12 +152,3 @@ class Outputs:
         self._producer.purge()
         self._producer, self._failures = None, []
         raise OutputUnavailable(waiting, why)
-
-    def _schema_id(self, topic: Topic) -> int:
-        if topic.name not in self._ids:
-            self._ids[topic.name] = self._find_id(topic)
-        return self._ids[topic.name]
-
-
-def _parts(messages: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    return (messages[start : start + _TOGETHER] for start in range(0, len(messages), _TOGETHER))

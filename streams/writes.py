@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -40,6 +41,18 @@ class Write:
 
 
 Writes = Sequence[Write]
+
+
+class Outputs(Protocol):
+    """Where rows go besides the store, before the progress is written."""
+
+    def send(self, write: Write) -> None:
+        """Hands the rows of a write on."""
+        ...
+
+    def confirm(self) -> None:
+        """Returns when everything handed on is safe; raises when it is not, so that the tick is tried again."""
+        ...
 
 
 def of_step(tables: Sequence[str], rows: Mapping[str, pl.DataFrame]) -> Writes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
+from infra.bench.running import Report, Spent, answer, program, resident_mib, servers, stack, workers
 from infra.bench.sending import WARM_EVENTS, count_applied, generated, generating, send, wait_applied
 from infra.clients.clickhouse import connect
 from infra.settings import Settings
@@ -66,7 +66,7 @@ def _second_half(settings: Settings, events: int, open_visits: int) -> dict[str,
             end = wait_applied(settings, client, begin + made["events"], running)
         seconds = time.time() - began
         cost = {name: used / (end - half) * 1e6 for name, used in spent.seconds().items()}
-        memory = max(process.memory_info().rss for process in running) >> 20
+        memory = resident_mib(running)
     rounded = {name: round(used, 2) for name, used in cost.items()}
     return {
         "events_per_second": round((end - half) / seconds),

@@ -107,12 +107,22 @@ def answer(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
     return figures
 
 
+def whole(process: psutil.Process) -> list[psutil.Process]:
+    """A process with those that it has started, of which a worker has one that sends its rows to topics."""
+    return [process, *process.children(recursive=True)]
+
+
+def resident_mib(workers: list[psutil.Process]) -> int:
+    """What the worker that takes most memory takes, with the processes that it has started."""
+    return max(sum(int(part.memory_info().rss) for part in whole(each)) for each in workers) >> 20
+
+
 class Spent:
-    """CPU seconds of processes since this was made."""
+    """CPU seconds of processes, and of those that they have started, since this was made."""
 
     def __init__(self, processes: Mapping[str, list[psutil.Process]]) -> None:
-        self._processes = processes
-        self._before = {name: sum(map(_cpu, each)) for name, each in processes.items()}
+        self._processes = {name: [part for one in each for part in whole(one)] for name, each in processes.items()}
+        self._before = {name: sum(map(_cpu, each)) for name, each in self._processes.items()}
 
     def seconds(self) -> dict[str, float]:
         """Name -> CPU seconds."""
@@ -122,7 +132,7 @@ class Spent:
 def servers(settings: Settings) -> dict[str, list[psutil.Process]]:
     """The broker and the store."""
     found = {name: leader(settings.home, name) for name in ("kafka", "clickhouse")}
-    return {name: [process, *process.children(recursive=True)] for name, process in found.items() if process}
+    return {name: [process] for name, process in found.items() if process}
 
 
 def _cpu(process: psutil.Process) -> float:

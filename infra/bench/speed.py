@@ -14,7 +14,7 @@ import polars as pl
 from infra.bench import growth
 from infra.bench.backlog import backlog
 from infra.bench.freshness import freshness
-from infra.bench.running import Report, Spent, answer, program, servers, stack, workers
+from infra.bench.running import Report, Spent, answer, program, resident_mib, servers, stack, workers
 from infra.bench.sending import WARM_EVENTS, count_applied, send
 from infra.clients.clickhouse import connect, select
 from infra.settings import Settings
@@ -121,7 +121,7 @@ def _whole(settings: Settings, options: SpeedOptions, count: int) -> dict[str, A
         cpu = spent.seconds() | {"generator": made["cpu"]}
         time.sleep(1.5)  # the worker tells its stages once a second
         stages = {name: used - before.get(name, 0.0) for name, used in _stages(settings).items()}
-        memory = max(process.memory_info().rss for process in running) >> 20
+        memory = resident_mib(running)
     events = made["events"]
     stages["polars, fetch and rest"] = cpu["worker"] - sum(stages.values())
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from infra.settings import Settings
 from tests.faults.proxy import Proxy
 from tests.faults.worker import run
 from tests.support.forked import Forked, Process, Spawned
+from tests.support.waiting import until
 
 END_SECONDS = 30.0
 """A worker that is asked to end has ended by then, whatever hangs."""
@@ -50,6 +52,19 @@ class Worker:
         assert self.process is not None
         self.process.wait(END_SECONDS)
 
+    def kill_helper(self, pause: float) -> None:
+        """End the process that it has started as a crash would, with all that it was given in so many seconds."""
+        until(lambda: bool(self._helpers()), "the process that it has started")
+        (helper,) = self._helpers()
+        helper.suspend()
+        time.sleep(pause)
+        helper.kill()
+
+    def _helpers(self) -> list[psutil.Process]:
+        assert self.process is not None
+        found = psutil.Process(self.process.pid).children()
+        return [helper for helper in found if helper.status() != psutil.STATUS_ZOMBIE]
+
     def terminate(self) -> int:
         """Ask it to end, and answer its exit code; fails if it does not end in time."""
         self.signal(signal.SIGTERM)
@@ -81,12 +96,13 @@ class Worker:
         return len(self.status().get("partitions", ()))
 
     def resident(self) -> tuple[int, int]:
-        """Bytes of memory and open files, (0, 0) if it does not run."""
+        """Bytes of memory, with the processes it has started, and open files; (0, 0) if it does not run."""
         if self.process is None or self.process.poll() is not None:
             return 0, 0
         try:
             process = psutil.Process(self.process.pid)
-            return process.memory_info().rss, process.num_fds()
+            memory = sum(part.memory_info().rss for part in (process, *process.children()))
+            return memory, process.num_fds()
         except psutil.Error:
             return 0, 0
 

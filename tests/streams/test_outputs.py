@@ -14,17 +14,12 @@ from schemas.codec import decode_record, writer_schema
 from schemas.frames import DEAD_LETTER_COLUMNS
 from schemas.partitioner import partition_for
 from schemas.subjects import subject
-from schemas.topics import Topic
 from streams.outputs import OUTPUTS, Output, Outputs, OutputUnavailable
 from streams.popularity import WINDOW_COLUMNS
 from streams.writes import Write
 from tests.streams.cluster import make_topic
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
-
-
-def schema_id(topic: Topic) -> int:
-    return 40 + subject(str(topic.subject)).latest.version
 
 
 def renamed(table: str, topic: str) -> dict[str, Output]:
@@ -61,9 +56,8 @@ def read(bootstrap: str, topic: str, partitions: int, count: int) -> list[tuple[
 @pytest.mark.servers
 def test_each_row_is_a_record_under_its_key_in_the_partition_of_the_key(kafka: str) -> None:
     topic = make_topic(kafka, 3)
-    outputs = Outputs({"bootstrap.servers": kafka}, schema_id, outputs=renamed("speed_products", topic))
-    outputs.send(Write("speed_products", windows(25_000)))
-    outputs.send(Write("speed_reach", windows(1)))
+    outputs = Outputs({"bootstrap.servers": kafka}, outputs=renamed("speed_products", topic))
+    outputs.send(Write("speed_products", windows(25_000)), 41)
     outputs.confirm()
     found = read(kafka, topic, 3, 25_000)
     contract = subject("product-popularity").latest
@@ -87,8 +81,8 @@ def test_a_dead_letter_that_fills_the_topics_bound_goes_without_its_bytes(kafka:
         "key": b"k",
     }
     rows = [{**row, "log_offset": n, "value": value} for n, value in enumerate([b"x" * 1_048_576, b"\xff", None])]
-    outputs = Outputs({"bootstrap.servers": kafka}, schema_id, outputs=renamed("speed_dead_letters", topic))
-    outputs.send(Write("speed_dead_letters", pl.DataFrame(rows, schema=DEAD_LETTER_COLUMNS)))
+    outputs = Outputs({"bootstrap.servers": kafka}, outputs=renamed("speed_dead_letters", topic))
+    outputs.send(Write("speed_dead_letters", pl.DataFrame(rows, schema=DEAD_LETTER_COLUMNS)), 41)
     outputs.confirm()
     contract = subject("dead-letter").latest
     schemas = {41: writer_schema(41, contract.text)}
@@ -99,8 +93,8 @@ def test_a_dead_letter_that_fills_the_topics_bound_goes_without_its_bytes(kafka:
 def test_a_broker_that_is_away_is_an_error_and_nothing_comes_later() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        outputs = Outputs({"bootstrap.servers": f"127.0.0.1:{closed.getsockname()[1]}"}, schema_id, seconds=0.5)
-        outputs.send(Write("speed_products", windows(3)))
+        outputs = Outputs({"bootstrap.servers": f"127.0.0.1:{closed.getsockname()[1]}"}, seconds=0.5)
+        outputs.send(Write("speed_products", windows(3)), 41)
         with pytest.raises(OutputUnavailable) as refused:
             outputs.confirm()
         assert refused.value.waiting == 3
