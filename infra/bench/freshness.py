@@ -26,7 +26,9 @@ _POLL_SECONDS, _POLL_SHARE = 0.04, 0.05
 """The store is looked at so often, or less: every twentieth of what the oldest event has waited."""
 _LOST_SECONDS = 30.0
 _TENANT = "freshness"
-_STORED = "SELECT DISTINCT session_id FROM speed_sessions WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s"
+_STORED = """
+SELECT session_id FROM speed_sessions WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s SETTINGS max_threads = 1
+"""
 _SEEN = """
 SELECT session_id FROM sessions_by_id
 WHERE tenant_id = %(tenant)s AND session_id IN %(ids)s AND day = toDate(now('UTC'))
