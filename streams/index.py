@@ -52,14 +52,14 @@ class Index:
         self._make_ready(len(values))
         size = _room_for(self._used + len(values), len(self._table))
         if size > len(self._table):
-            self._move_all()
+            self._move(len(self._table))
             self._before, self._table, self._moved = self._table, self._larger(size), 0
         self._table.put(entries_of(keys, values), _NO_OWNERS if owners is None else owners.astype(np.int32))
         self._used += len(values)
 
     def keep(self, owner_kept: Flags) -> None:
         """Drops the keys of owners that are not kept; the others' owners are numbered anew, in their order."""
-        self._move_all()
+        self._move(len(self._table))
         self._next = None
         table, renumbered = self._table, (np.cumsum(owner_kept) - 1).astype(np.int32)
         kept = sum(int(owner_kept[owners].sum()) for _, owners in table.taken(0, len(table)))
@@ -77,10 +77,6 @@ class Index:
         self._moved += places
         if self._moved >= len(self._before):
             self._before = None
-
-    def _move_all(self) -> None:
-        if self._before is not None:
-            self._move(len(self._before))
 
     def _make_ready(self, keys: int) -> None:
         if self._used + keys > _READY_FROM * len(self._table):

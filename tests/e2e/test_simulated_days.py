@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from infra.demo.story import Story
 from infra.simulator.truth import Truth
-from schemas.lateness import CLOCK_MARGIN, LATE_AFTER, start_of
+from schemas.lateness import CLOCK_MARGIN, is_publishable
 from tests.e2e.answers import check_truth, layers
 from tests.e2e.stack import Live, live
 
@@ -54,8 +54,7 @@ def test_a_shop_from_its_first_record_to_a_late_event(shop: Live) -> None:
 
 def answering(day: date) -> str:
     """The layer of a day that is connected with published ones: it moves with them once it may be published."""
-    is_publishable = datetime.now(UTC) >= start_of(day + timedelta(days=1)) + LATE_AFTER + CLOCK_MARGIN
-    return "batch" if is_publishable else "speed"
+    return "batch" if is_publishable(day, datetime.now(UTC) - CLOCK_MARGIN) else "speed"
 
 
 def check_accounting(shop: Live, truth: Truth, *, landed: bool) -> None:

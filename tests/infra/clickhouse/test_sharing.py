@@ -13,6 +13,8 @@ from infra.clickhouse.results import Send
 from infra.clickhouse.sharing import Sharing
 from tests.support.clickhouse import Endpoint
 
+pytestmark = pytest.mark.timeout(30)
+
 
 class Runs:
     """Runs of one question, each of which answers with its number once it may go on."""
