@@ -2,7 +2,7 @@
 
 Compared are groups whose last event lies below the cut: the batch has counted them, and the speed layer has a row or
 facts of its own that nobody reads any more. Of one log both must say the same, so the difference is 0 unless something
-was lost. What makes it differ is listed in the README. A partition is left out where the two do not know the same
+was lost. What makes it differ is listed in CHECKS.md. A partition is left out where the two do not know the same
 records: where the speed layer is behind the cut, or began after records of the day. Past the horizon of the day the
 speed layer keeps cold facts, which are compared, and writes no rows of sessions: groups touched then are left out.
 """

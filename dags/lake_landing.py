@@ -5,7 +5,7 @@ Landing often keeps each landing small, far from what Kafka deletes after seven 
 **When it fails**: exit code 3 means that Kafka, the registry or ClickHouse did not answer; the retries take care of it,
 and so does the next hour, which lands everything since. "Records have expired" names a range that Kafka deleted before
 it was landed: restore it, or run once with the parameter `accept_loss`, which keeps the loss in the landing and makes
-the gate warn. "Another log" means that the topic was made anew: read batch/README.md before you do anything.
+the gate warn. "Another log" means that the topic was made anew: read batch/UPKEEP.md before you do anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Other engines open the lake's tables as they are; the README shows the same lines."""
+"""Other engines open the lake's tables as they are; LAKE.md shows the same lines."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def test_clickhouse_reads_the_folder_of_the_table(landed: Catalog) -> None:
     assert done.stdout == "0\t2026-03-01\t/x\n1\t2026-03-02\t/x\n2\t2026-03-03\t/x\n"
 
 
-def test_the_readme_shows_these_lines() -> None:
-    shown = Path(ROOT, "batch", "README.md").read_text().replace('"', "'")
+def test_the_page_shows_these_lines() -> None:
+    shown = Path(ROOT, "batch", "LAKE.md").read_text().replace('"', "'")
     assert [name for name, line in LINES.items() if line not in shown] == []

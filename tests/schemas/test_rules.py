@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.settings import ROOT
 from schemas import rules
 from schemas.frames import EVENT_COLUMNS, TIMESTAMP
 from schemas.reasons import MEANING, Reason
@@ -145,3 +146,10 @@ def test_the_version_changes_with_any_rule() -> None:
 def test_every_reason_has_a_meaning() -> None:
     assert set(MEANING) == set(Reason)
     assert all(meaning.endswith(".") for meaning in MEANING.values())
+
+
+def test_the_pages_for_operators_list_every_reason() -> None:
+    listed = (ROOT / "streams" / "README.md").read_text().partition("## Dead letters")[2].partition("\n## ")[0]
+    assert [reason for reason in Reason if f"`{reason}`" not in listed] == []
+    told = (ROOT / "streams" / "OUTPUTS.md").read_text()
+    assert [reason for reason, meaning in MEANING.items() if f"| `{reason}` | {meaning} |" not in told] == []
