@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -91,10 +92,12 @@ class Live:
             time.sleep(0.1)
 
     def kill_worker(self) -> None:
-        """End the worker as a power cut would."""
-        for process in find(self.settings.home)["worker"].members:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait(10)
+        """End the worker, with what it has started, as a power cut would."""
+        processes = find(self.settings.home)["worker"].members
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        assert not psutil.wait_procs(processes, 10)[1]
 
     def start_worker(self) -> None:
         """Start what does not run."""
