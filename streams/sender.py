@@ -19,6 +19,9 @@ from streams.framing import receive
 from streams.outputs import Outputs
 from streams.sending import serve
 
+_NICE = 10
+"""Analysts wait for the worker and the store, which come first where there are too few cores for all of it."""
+
 
 def main() -> None:
     """Serves the worker at the other end. Signals to a whole group are the worker's to obey: it has rows to send."""
@@ -26,6 +29,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     worker = socket(fileno=int(sys.argv[1]))
     end_with(worker)
+    os.nice(_NICE)
     collect_rarely()
     serve(worker, Outputs(pickle.loads(receive(worker))))  # noqa: S301 - from the worker that started this process
 
