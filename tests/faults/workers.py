@@ -32,6 +32,7 @@ class Worker:
         self.proxy = Proxy(settings.clickhouse.host, settings.clickhouse.port)
         self.process: Process | None = None
         self.starts = 0
+        self._killed: set[int] = set()
 
     def start(self) -> None:
         """Start the process; it joins the group by itself."""
@@ -59,11 +60,12 @@ class Worker:
         helper.suspend()
         time.sleep(pause)
         helper.kill()
+        self._killed.add(helper.pid)
 
     def _helpers(self) -> list[psutil.Process]:
+        """Those that were not killed here: what was is there until the worker looks for it."""
         assert self.process is not None
-        found = psutil.Process(self.process.pid).children()
-        return [helper for helper in found if helper.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in psutil.Process(self.process.pid).children() if child.pid not in self._killed]
 
     def terminate(self) -> int:
         """Ask it to end, and answer its exit code; fails if it does not end in time."""
