@@ -47,13 +47,14 @@ def test_f2_kill_burst(open_stage: OpenStage) -> None:
         stage.settle()
 
 
+@pytest.mark.long_form
 def test_f2_kill_of_senders(open_stage: OpenStage) -> None:
     """The process that sends the rows of a worker to topics is killed: the worker goes on, and no record is missing."""
     with open_stage() as stage:
         workers = stage.start("a", "b")
         stage.flow(stage.form.kills)
         for turn in range(stage.form.kills):
-            workers[turn % 2].kill_helper(stage.rng.uniform(0.5, 1.0))
+            workers[turn % 2].kill_sender(stage.rng.uniform(0.5, 1.0))
             stage.report.faults += 1
         stage.settle()
         assert all(worker.alive for worker in workers), "a worker ended with the process that sends its rows"

@@ -53,19 +53,25 @@ class Worker:
         assert self.process is not None
         self.process.wait(END_SECONDS)
 
-    def kill_helper(self, pause: float) -> None:
-        """End the process that it has started as a crash would, with all that it was given in so many seconds."""
-        until(lambda: bool(self._helpers()), "the process that it has started")
-        (helper,) = self._helpers()
-        helper.suspend()
-        time.sleep(pause)
-        helper.kill()
-        self._killed.add(helper.pid)
+    def kill_sender(self, pause: float) -> None:
+        """End what sends its rows to topics as a crash would, with all that it was given in so many seconds."""
+        found: list[psutil.Process] = []
 
-    def _helpers(self) -> list[psutil.Process]:
+        def is_there() -> bool:
+            found[:] = self._senders()
+            return bool(found)
+
+        until(is_there, "the process that sends its rows")
+        found[0].suspend()
+        time.sleep(pause)
+        found[0].kill()
+        self._killed.add(found[0].pid)
+
+    def _senders(self) -> list[psutil.Process]:
         """Those that were not killed here: what was is there until the worker looks for it."""
         assert self.process is not None
-        return [child for child in psutil.Process(self.process.pid).children() if child.pid not in self._killed]
+        found = [child for child in psutil.Process(self.process.pid).children() if child.pid not in self._killed]
+        return [child for child in found if "streams.sender" in child.cmdline()]
 
     def terminate(self) -> int:
         """Ask it to end, and answer its exit code; fails if it does not end in time."""
