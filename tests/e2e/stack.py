@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psutil
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -22,7 +20,8 @@ from infra.clients.clickhouse import connect
 from infra.messages import TRANSACTIONS, USER_EVENTS, Message
 from infra.send import send_all
 from infra.settings import ROOT, Settings
-from infra.stack.processes import find, log_tail
+from infra.stack.processes import log_tail
+from tests.support.killing import kill
 from tests.support.stack import RunStack
 
 GROUP = "rivermeet-speed"
@@ -93,11 +92,7 @@ class Live:
 
     def kill_worker(self) -> None:
         """End the worker, with what it has started, as a power cut would."""
-        processes = find(self.settings.home)["worker"].members
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        assert not psutil.wait_procs(processes, 10)[1]
+        kill(self.settings.home, "worker")
 
     def start_worker(self) -> None:
         """Start what does not run."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from infra.bench.running import whole
 from infra.settings import Settings
 from tests.faults.proxy import Proxy
 from tests.faults.worker import run
@@ -55,17 +56,11 @@ class Worker:
 
     def kill_sender(self, pause: float) -> None:
         """End what sends its rows to topics as a crash would, with all that it was given in so many seconds."""
-        found: list[psutil.Process] = []
-
-        def is_there() -> bool:
-            found[:] = self._senders()
-            return bool(found)
-
-        until(is_there, "the process that sends its rows")
-        found[0].suspend()
+        sender = until(self._senders, "the process that sends its rows")[0]
+        sender.suspend()
         time.sleep(pause)
-        found[0].kill()
-        self._killed.add(found[0].pid)
+        sender.kill()
+        self._killed.add(sender.pid)
 
     def _senders(self) -> list[psutil.Process]:
         """Those that were not killed here: what was is there until the worker looks for it."""
@@ -109,8 +104,7 @@ class Worker:
             return 0, 0
         try:
             process = psutil.Process(self.process.pid)
-            memory = sum(part.memory_info().rss for part in (process, *process.children()))
-            return memory, process.num_fds()
+            return sum(part.memory_info().rss for part in whole(process)), process.num_fds()
         except psutil.Error:
             return 0, 0
 

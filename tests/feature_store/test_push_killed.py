@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from typing import Any
 
@@ -14,7 +12,7 @@ from infra.bench.features import update
 from infra.clients.clickhouse import Client
 from infra.send import Sender
 from infra.settings import Settings
-from infra.stack.processes import find
+from tests.support.killing import kill
 from tests.support.long import in_long_runs
 from tests.support.stack import RunStack
 
@@ -27,13 +25,6 @@ pytestmark = [
 USERS, KILLS, UPDATES = 300, 4, 3_000
 SECONDS = 120.0
 TENANT = "push-killed"
-
-
-def kill(stack: RunStack) -> None:
-    """End the consumer as a power cut would."""
-    for process in find(stack.home)["feature-push"].members:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
 
 
 def served(feature_store: Any) -> list[int | None]:
@@ -55,7 +46,7 @@ def test_whatever_kills_it_the_last_value_is_served_and_kept(
         last[user] = at
         if number % UPDATES == UPDATES // 2:
             sender.finish()
-            kill(run_stack)
+            kill(run_stack.home, "feature-push")
             run_stack.server("feature-push")
     sender.finish()
 
