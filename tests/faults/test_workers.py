@@ -52,8 +52,11 @@ def test_f2_kill_of_senders(open_stage: OpenStage) -> None:
     """The process that sends the rows of a worker to topics is killed: the worker goes on, and no record is missing."""
     with open_stage() as stage:
         workers = stage.start("a", "b")
-        stage.flow(stage.form.kills)
-        for turn in range(stage.form.kills):
+        kills, plan = stage.form.kills, stage.plan(stage.form.records)
+        share = len(plan) // kills + 1
+        for turn in range(kills):
+            # Without new rows a worker begins no other process.
+            stage.load.send(plan[turn * share : (turn + 1) * share])
             workers[turn % 2].kill_sender(stage.rng.uniform(0.5, 1.0))
             stage.report.faults += 1
         stage.settle()
