@@ -24,6 +24,8 @@ _EVERY_SECONDS = 0.1, 0.4
 """Drawn anew each time, so that no period of the worker is met always at the same point."""
 _POLL_SECONDS, _POLL_SHARE = 0.04, 0.05
 """The store is looked at so often, or less: every twentieth of what the oldest event has waited."""
+_SOONEST_SECONDS = 0.1
+"""It is not looked at for younger events alone: the broker may hold a fetch for as long."""
 _LOST_SECONDS = 30.0
 _TENANT = "freshness"
 _STORED = """
@@ -79,13 +81,16 @@ class _Probe:
             if now >= due and now < began + seconds:
                 due += self._draw.uniform(*_EVERY_SECONDS)
                 self._send()
-            if self._ask(self._store, _STORED):
+            if self._oldest() >= _SOONEST_SECONDS and self._ask(self._store, _STORED):
                 ages += self._seen()
             if now > began + seconds + _LOST_SECONDS:
                 return ages + [_LOST_SECONDS * 1_000] * len(self._waiting)
-            oldest = time.time() - min(self._waiting.values(), default=time.time())
-            time.sleep(max(_POLL_SECONDS, _POLL_SHARE * oldest))
+            time.sleep(max(_POLL_SECONDS, _POLL_SHARE * self._oldest()))
         return ages
+
+    def _oldest(self) -> float:
+        """For how many seconds the oldest event has waited."""
+        return time.time() - min(self._waiting.values(), default=time.time())
 
     def _send(self) -> None:
         session, now = f"{self._run}-{time.monotonic_ns():x}", time.time()
