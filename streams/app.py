@@ -86,6 +86,7 @@ class Wiring:
             clock=time.time,
             random=Random(),  # noqa: S311 - spreads retries, no secret
             waits=options.waits,
+            pace=self._pace,
         )
         self.app.transport = SliceTransport(
             [URL(address) for address in _addresses(options.kafka)],
@@ -140,6 +141,9 @@ class Wiring:
 
         channel = self.app.topic(topic, schema=AsDelivered(), acks=True)
         self.app.agent(channel, name=f"collect-{topic}", concurrency=1)(collect)
+
+    def _pace(self, seconds: float) -> None:
+        self.app.consumer.hold_fetches(seconds)
 
     async def _tick(self) -> None:
         try:

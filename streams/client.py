@@ -79,8 +79,13 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
         consumer = super()._create_worker_consumer(transport)
         fetcher.PartitionRecords, fetcher.FetchResult = RawRecords, RawResult  # the client has no other way to be told
         options = transport.options  # Faust fixes them at 1,500 ms and one byte
-        consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = int(options.fetch_wait * 1000), options.fetch_bytes
+        consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = options.wait_ms(0), options.fetch_bytes
         return consumer
+
+    def hold_fetches(self, milliseconds: int) -> None:
+        """For how long the broker holds the fetches that follow, at most."""
+        if self._consumer is not None and self._consumer._fetcher is not None:
+            self._consumer._fetcher._fetch_max_wait_ms = milliseconds
 
     async def committed(self, partitions: Collection[TP]) -> dict[TP, Committable]:
         """Committed offset and append time of those partitions that have one."""

@@ -38,14 +38,20 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """Times in seconds. The broker holds a fetch until it has `fetch_bytes`, at most `fetch_wait`: each partition in an
-    answer has a price of its own. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
+    """Times in seconds. The broker holds a fetch until it has `fetch_bytes`, or it is time for the next tick, but from
+    `least_wait` to `most_wait`: each partition in an answer has a price of its own, and what comes right after it waits
+    for another one. `settle` is how long a tick may hold up a rebalance or the end of the worker."""
 
     limits: SliceLimits = field(default_factory=SliceLimits)
-    fetch_wait: float = 0.1
+    least_wait: float = 0.1
+    most_wait: float = 0.25
     fetch_bytes: int = 2 << 20
     commit_timeout: float = 5.0
     settle: float = 5.0
+
+    def wait_ms(self, seconds: float) -> int:
+        """How long the broker is to hold a fetch where the next tick is so far away."""
+        return round(min(max(seconds, self.least_wait), self.most_wait) * 1000)
 
 
 @dataclass(frozen=True, slots=True)

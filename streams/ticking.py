@@ -20,6 +20,10 @@ from streams.trying import Patience, Trying
 
 IDLE_SECONDS = 0.5
 _LOOK_SECONDS = 0.05
+_NEW_SHARE = 0.2
+"""Of the last tick, in the mean of how soon they may follow each other."""
+_SPARE = 1.2
+"""Fetches come a little later than ticks could begin: so a tick waits for its fetch, and no fetch for a tick."""
 
 Begun = TypeVar("Begun")
 
@@ -51,12 +55,14 @@ class Engine(Protocol[Begun]):
 class TickPolicy:
     """Times in seconds.
 
-    A tick begins `interval` after the one before. Part of what it costs is the same for few records and many, so while
-    fewer than `enough` wait, ticks may take no more than the `share` of the time, nor come later than `longest`.
+    A tick begins `gather` after the first records, since a fetch brings them topic by topic, and `interval` after the
+    tick before at least. Part of what it costs is the same for few records and many, so while fewer than `enough` wait,
+    ticks may take no more than the `share` of the time, nor come later than `longest`.
     Second halves begin `finish_interval` after each other; no tick begins while `ahead` records wait for theirs.
     """
 
-    interval: float = 0.15
+    gather: float = 0.01
+    interval: float = 0.1
     finish_interval: float = 0.5
     ahead: int = 100_000
     share: float = 0.8
@@ -100,7 +106,8 @@ class Ticker(Generic[Begun]):
     """Runs the ticks, and after each marks its slices as written. Used from the event loop only.
 
     `sleep` returns early when the worker is to stop, which `should_stop` tells. `clock` gives Unix seconds.
-    `waits` are the errors that time mends.
+    `waits` are the errors that time mends. `pace` is told after each tick how many seconds fetches
+    are to come after each other, so that what a tick takes has just come.
     """
 
     def __init__(
@@ -115,10 +122,12 @@ class Ticker(Generic[Begun]):
         clock: Callable[[], float],
         random: Random,
         waits: tuple[type[Exception], ...],
+        pace: Callable[[float], None],
     ) -> None:
         self.stats = TickStats()
         self._engine, self._ledger, self._pending, self._policy = engine, ledger, pending, policy
-        self._should_stop, self._sleep, self._clock = should_stop, sleep, clock
+        self._should_stop, self._sleep, self._clock, self._pace = should_stop, sleep, clock, pace
+        self._period = policy.interval
         self._begins = Trying("the first half", policy.patience, waits, sleep, random)
         self._finishes = Trying("the second half", policy.patience, waits, sleep, random)
         self._waiting: deque[_Waiting[Begun]] = deque()
@@ -147,8 +156,11 @@ class Ticker(Generic[Begun]):
         """
         while not self._should_stop():
             self._look_at_the_second_half()
+            is_idle = not self._pending.slices
             if not await self._pending.arrival(IDLE_SECONDS) and not self._to_forget:
                 continue
+            if is_idle:
+                await self._sleep(self._policy.gather)
             started = self._clock()
             if sum(tick.records for tick in self._waiting) >= self._policy.ahead:
                 await self._finished()
@@ -158,10 +170,12 @@ class Ticker(Generic[Begun]):
 
     async def _rest(self, started: float) -> None:
         took, policy = self._clock() - started, self._policy
+        rest = min(took / policy.share, policy.longest)
+        self._period += (max(rest, policy.interval) - self._period) * _NEW_SHARE
+        self._pace(self._period * _SPARE)
         await self._sleep(max(0.0, policy.interval - took))
-        due = started + min(took / policy.share, policy.longest)
         while self._pending.records < policy.enough and not (self._pending.full or self._should_stop()):
-            left = due - self._clock()
+            left = started + rest - self._clock()
             if left <= 0:
                 return
             await self._sleep(min(left, _LOOK_SECONDS))

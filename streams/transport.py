@@ -39,6 +39,10 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
     def _new_consumer_thread(self) -> SliceThread:
         return SliceThread(self, loop=self.loop, beacon=self.beacon)
 
+    def hold_fetches(self, seconds: float) -> None:
+        """How far away the next tick is: for so long fetches wait for records, from the next one on."""
+        self._thread.hold_fetches(self._options.wait_ms(seconds))
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let the running tick end and commit it while the partitions are still ours, then drop them."""
         try:

@@ -1,15 +1,20 @@
-"""Records by whole batches are those that the client itself gives one by one."""
+"""Records by whole batches are those that the client itself gives one by one; and how long its fetches are held."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from streams.client import RawRecords
+from streams.client import RawRecords, SliceThread
+from streams.hold import TransportOptions
 
 _LZ4 = 3
 _PARTITION = TopicPartition("user-events", 0)
@@ -53,3 +58,22 @@ def test_a_damaged_batch_is_no_records() -> None:
     damaged = _FETCHED[:-1] + bytes([_FETCHED[-1] ^ 1])
     with pytest.raises(CorruptRecordException):
         _reader(RawRecords, 100, damaged).take(None)
+
+
+@pytest.mark.servers
+async def test_fetches_are_held_as_long_as_the_thread_is_told(kafka: str) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id="held", fetch_max_wait_ms=500)
+    thread: Any = SimpleNamespace(_consumer=consumer)
+    SliceThread.hold_fetches(thread, 170)
+    await consumer.start()
+    try:
+        assert consumer._fetcher._fetch_max_wait_ms == 500
+        SliceThread.hold_fetches(thread, 170)
+        assert consumer._fetcher._fetch_max_wait_ms == 170
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(0, 100), (0.15, 150), (9, 200)])
+def test_the_wait_of_a_fetch_is_bounded(seconds: float, milliseconds: int) -> None:
+    assert TransportOptions(least_wait=0.1, most_wait=0.2).wait_ms(seconds) == milliseconds

@@ -57,6 +57,7 @@ class Bench:
 
     def __init__(self, engine: Scripted, sleeps: int, patience: dict[str, float] | None = None, **policy: Any) -> None:
         self.slept: list[float] = []
+        self.paces: list[float] = []
         self.now = 0.0
         self.ledger = Ledger()
         self.pending = Pending(self.ledger, PendingLimits())
@@ -72,6 +73,7 @@ class Bench:
             clock=lambda: self.now,
             random=Random(3),
             waits=(ConnectionError,),
+            pace=self.paces.append,
         )
 
     async def deliver(self, first: int, end: int, partition: int = 0, generation: int = 0) -> None:
@@ -82,6 +84,7 @@ class Bench:
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.on_sleep()
+        await asyncio.sleep(0)
 
 
 async def test_one_tick_takes_the_slices_of_all_partitions() -> None:
@@ -95,6 +98,38 @@ async def test_one_tick_takes_the_slices_of_all_partitions() -> None:
     assert bench.ledger.committable(("events", 0)) == Committable(5, 4)
     assert (bench.ticker.stats.ticks, bench.ticker.stats.slices, bench.ticker.stats.records) == (1, 3, 7)
     assert threading.get_ident() not in engine.threads
+
+
+async def test_what_a_fetch_brings_topic_by_topic_is_in_one_tick() -> None:
+    engine = Scripted()
+    bench = Bench(engine, sleeps=2)
+    rest: list[asyncio.Task[None]] = []
+    bench.on_sleep = lambda: rest.append(asyncio.create_task(bench.deliver(0, 2, partition=1))) if not rest else None
+    running = asyncio.create_task(bench.ticker.run())
+    await asyncio.sleep(0)
+    await bench.deliver(0, 3)
+    await running
+    assert engine.calls == [[(0, 0), (1, 0)]]
+
+
+async def test_fetches_are_paced_by_what_ticks_take_and_come_a_little_later() -> None:
+    engine = Scripted()
+    bench = Bench(engine, sleeps=1_000, interval=0.1, share=0.8)
+
+    def pass_time(seconds: float) -> None:
+        bench.now += seconds
+
+    engine.on_tick = lambda: pass_time(0.4)
+    bench.on_sleep = lambda: pass_time(bench.slept[-1])
+    running = asyncio.create_task(bench.ticker.run())
+    for first in range(40):
+        await bench.deliver(first, first + 1)
+        while len(bench.paces) <= first:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert 0.1 < bench.paces[0] < 0.3
+    assert bench.paces == sorted(bench.paces)
+    assert 1.1 * 0.5 < bench.paces[-1] < 1.3 * 0.5
 
 
 @pytest.mark.parametrize("half", ["begin", "finish"])
@@ -207,7 +242,7 @@ async def test_a_tick_that_does_not_follow_is_finished_apart() -> None:
 
 
 async def test_nothing_is_finished_past_a_tick_that_is_given_up_at_the_end() -> None:
-    ahead = Ahead(Scripted(ConnectionError("down"), half="finish"), sleeps=3)
+    ahead = Ahead(Scripted(ConnectionError("down"), half="finish"), sleeps=5)
     await ahead.deliver(3)
     ahead.engine.gate.set()
     await ahead.running
