@@ -18,6 +18,9 @@ WORKERS = 2
 EVENTS_OF_A_VISIT = 8
 """As many are sent for each visit of the largest size, so that in the second half so many are open."""
 
+_LEAST_EVENTS = 2_000_000
+"""Of the whole function: workers apply by the hundred thousand, and in the half that is measured there must be many."""
+
 _FOLD_SECONDS = 300.0
 
 
@@ -46,7 +49,7 @@ def of_whole(sizes: Sequence[int], home: Path, report: Report) -> dict[int, dict
     Each size has an empty store, and the same number of events, for what merges cost follows what is stored.
     Raises MeasurementFailed, StackError.
     """
-    found, events = {}, EVENTS_OF_A_VISIT * max(sizes)
+    found, events = {}, max(_LEAST_EVENTS, EVENTS_OF_A_VISIT * max(sizes))
     for size in sizes:
         report(f"the whole function with {size} open visits, {WORKERS} workers, {events} events")
         with stack(home, report) as settings:

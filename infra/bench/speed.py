@@ -42,7 +42,7 @@ class SpeedOptions:
     groups: tuple[int, ...] = (10_000, 50_000)
     open_sessions: tuple[int, ...] = (10_000, 50_000)
     products: tuple[int, ...] = (1_000, 100_000)
-    growth_events: int = 200_000
+    growth_events: int = 1_000_000
 
 
 FULL = SpeedOptions(
@@ -55,7 +55,6 @@ FULL = SpeedOptions(
     groups=(10_000, 200_000, 1_000_000, 2_000_000),
     open_sessions=(10_000, 2_000_000),
     products=(1_000, 100_000, 1_000_000),
-    growth_events=1_000_000,
 )
 
 
