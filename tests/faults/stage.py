@@ -99,6 +99,12 @@ class Stage:
         """The seeded load of so many records."""
         return Plan(Random(f"{self.report.seed} {name}"), self.now_ms, self.encode, shape, name).records(count)
 
+    def shares(self) -> list[list[Planned]]:
+        """The plain load, in as many parts as there are kills."""
+        plan, kills = self.plan(self.form.records), self.form.kills
+        share = len(plan) // kills + 1
+        return [plan[turn * share : (turn + 1) * share] for turn in range(kills)]
+
     def worker(self, name: str, **given: Any) -> Worker:
         """A worker of this stage, not yet started; `given` as `tests.faults.worker.run` takes it."""
         if name not in self._workers:

@@ -25,11 +25,8 @@ def test_f8_store_killed_during_inserts(open_stage: OpenStage) -> None:
     """`kill -9` of the store while it inserts."""
     with open_stage() as stage:
         workers = stage.start("a", "b")
-        kills = stage.form.kills
-        plan = stage.plan(stage.form.records)
-        share = len(plan) // kills + 1
-        for turn in range(kills):
-            kill_during_insert(stage, plan[turn * share : (turn + 1) * share])
+        for share in stage.shares():
+            kill_during_insert(stage, share)
             stage.servers.store.start()
             stage.report.faults += 1
         stage.settle()

@@ -22,12 +22,10 @@ def test_f1_kill(open_stage: OpenStage) -> None:
     """`kill -9` of either worker in turn, each time after some progress that is not yet committed."""
     with open_stage() as stage:
         workers = stage.start("a", "b")
-        kills, plan = stage.form.kills, stage.plan(stage.form.records)
-        share = len(plan) // kills + 1
-        for turn in range(kills):
+        for turn, share in enumerate(stage.shares()):
             before = stage.applied()
-            stage.load.send(plan[turn * share : (turn + 1) * share])
-            stage.wait_applied(before + share // 4)
+            stage.load.send(share)
+            stage.wait_applied(before + len(share) // 4)
             stage.kill(workers[turn % 2])
             workers[turn % 2].start()
         stage.settle()
@@ -52,11 +50,9 @@ def test_f2_kill_of_senders(open_stage: OpenStage) -> None:
     """The process that sends the rows of a worker to topics is killed: the worker goes on, and no record is missing."""
     with open_stage() as stage:
         workers = stage.start("a", "b")
-        kills, plan = stage.form.kills, stage.plan(stage.form.records)
-        share = len(plan) // kills + 1
-        for turn in range(kills):
+        for turn, share in enumerate(stage.shares()):
             # Without new rows a worker begins no other process.
-            stage.load.send(plan[turn * share : (turn + 1) * share])
+            stage.load.send(share)
             workers[turn % 2].kill_sender(stage.rng.uniform(0.5, 1.0))
             stage.report.faults += 1
         stage.settle()
