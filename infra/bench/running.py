@@ -112,9 +112,14 @@ def whole(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+def resident(process: psutil.Process) -> int:
+    """Bytes of memory that a process takes, with those that it has started."""
+    return sum(int(part.memory_info().rss) for part in whole(process))
+
+
 def resident_mib(workers: list[psutil.Process]) -> int:
-    """What the worker that takes most memory takes, with the processes that it has started."""
-    return max(sum(int(part.memory_info().rss) for part in whole(each)) for each in workers) >> 20
+    """What the worker that takes most memory takes."""
+    return max(map(resident, workers)) >> 20
 
 
 class Spent:

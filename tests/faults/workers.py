@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from infra.bench.running import whole
+from infra.bench.running import resident
 from infra.settings import Settings
 from tests.faults.proxy import Proxy
 from tests.faults.worker import run
@@ -104,7 +104,7 @@ class Worker:
             return 0, 0
         try:
             process = psutil.Process(self.process.pid)
-            return sum(part.memory_info().rss for part in whole(process)), process.num_fds()
+            return resident(process), process.num_fds()
         except psutil.Error:
             return 0, 0
 
